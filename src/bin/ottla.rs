@@ -1,0 +1,3 @@
+//! `ottla`: finds and runs `ottla-VERB`.
+
+fn main() {}

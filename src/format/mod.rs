@@ -1,0 +1,16 @@
+//! Every byte layout of Apache Kafka's log, pure: bytes in, values out.
+//!
+//! Nothing here opens a file, reads a clock or spawns a thread. A decoder takes
+//! a slice and returns a value or a [`FormatError`] that names the position in
+//! that slice, what was expected and what was found; no input makes one panic,
+//! overflow, or allocate more than a stated bound.
+
+pub mod bytes;
+pub mod error;
+pub mod record;
+pub mod types;
+
+pub use error::{FormatError, Result};
+pub use types::{
+    LeaderEpoch, NodeId, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid,
+};

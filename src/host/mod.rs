@@ -1,0 +1,194 @@
+//! The only place that touches files, locks, memory maps, the clock and
+//! randomness. Everything above takes a [`Host`], so a test can hand it the
+//! simulated twin ([`sim::SimHost`]), which tears writes, loses what was not
+//! synced, runs out of space, and replays from a seed.
+//!
+//! Durability is stated on each method: nothing here is durable until a method
+//! that says so has returned `Ok`.
+
+use std::ffi::OsString;
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub mod real;
+
+/// Files, directories, clock and randomness.
+pub trait Host: Send + Sync {
+    /// Opens a file.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
+    /// What a path is. `NotFound` where it is nothing.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+    /// The entries of a directory, in no order.
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
+    /// Creates one directory. Not durable until [`Host::sync_dir`] of its parent.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Renames over what is there. Not durable until [`Host::sync_dir`].
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file. Not durable until [`Host::sync_dir`].
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes an empty directory. Not durable until [`Host::sync_dir`].
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes the entries of a directory durable: names created, renamed, removed.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Waits until something below one of the watched directories changes.
+    fn watch(&self) -> io::Result<Box<dyn Watch>>;
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+    /// Fills the buffer with random bytes.
+    fn random(&self, buffer: &mut [u8]);
+
+    /// A whole file of at most `most` bytes; longer ones are refused with
+    /// `FileTooLarge`.
+    fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let file = self.open(path, Open::Read)?;
+        let length = file.len()?;
+        if length > most {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("{length} bytes, expected at most {most}"),
+            ));
+        }
+        let mut bytes = vec![0; length as usize];
+        let read = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Replaces a file as one step: a `.tmp` beside it is written, made durable
+    /// and renamed over it, and the directory made durable. With
+    /// [`Durability::None`] only the rename is promised: a reader sees the old
+    /// file or the new, a power cut may leave either or an empty one.
+    fn replace(&self, path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".tmp");
+        let temporary = path.with_file_name(name);
+        let file = self.open(&temporary, Open::Truncate)?;
+        file.write_at(bytes, 0)?;
+        if durability == Durability::Synced {
+            file.sync()?;
+        }
+        self.rename(&temporary, path)?;
+        match path.parent() {
+            Some(parent) if durability == Durability::Synced => self.sync_dir(parent),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An open file. Positions are explicit, so it may be shared between threads.
+pub trait File: Send + Sync {
+    /// Reads until the buffer is full or the file ends; how many bytes it read.
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Writes all of it, or fails having written any part of it. Not durable
+    /// until [`File::sync`].
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
+    /// The length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether it has no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Cuts or extends with zeros. Not durable until [`File::sync`].
+    fn set_len(&self, length: u64) -> io::Result<()>;
+    /// Makes the file's bytes and length durable (`fdatasync`).
+    fn sync(&self) -> io::Result<()>;
+    /// Tells the system to start writing a range back, without waiting.
+    fn start_writeback(&self, position: u64, length: u64);
+    /// The bytes `0..length` as memory. The file must not be cut while it lives.
+    fn map(&self, length: u64) -> io::Result<Box<dyn Mapping>>;
+    /// Takes a lock on the whole file that belongs to this open file and conflicts
+    /// with `fcntl` locks of other programs (Java's `FileLock` is one). `false`
+    /// where another holds it and `wait` is [`Wait::No`]. Held until unlocked or
+    /// the file is dropped; taking the other kind converts it.
+    fn lock(&self, kind: Lock, wait: Wait) -> io::Result<bool>;
+    /// Gives the lock up.
+    fn unlock(&self) -> io::Result<()>;
+}
+
+/// Bytes of a file in memory.
+pub trait Mapping: Deref<Target = [u8]> + Send + Sync {}
+
+/// Notifications about changes below watched directories.
+pub trait Watch: Send {
+    /// Also watches this directory (not what is below its subdirectories).
+    fn add(&mut self, directory: &Path) -> io::Result<()>;
+    /// Sleeps until something changed since the last call or the timeout passed;
+    /// whether something changed.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool>;
+}
+
+/// How to open a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// For reading; it must exist.
+    Read,
+    /// For reading and writing; it must exist.
+    Write,
+    /// For reading and writing; created empty where it is missing.
+    Create,
+    /// For reading and writing; it must not exist yet.
+    CreateNew,
+    /// For reading and writing; created, or cut to nothing.
+    Truncate,
+}
+
+/// What a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Its kind.
+    pub kind: Kind,
+    /// Length in bytes; 0 for a directory.
+    pub length: u64,
+    /// When it was last modified, milliseconds since 1970.
+    pub modified_ms: i64,
+}
+
+/// The kinds of path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A socket, a device, …
+    Other,
+}
+
+/// A name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name alone.
+    pub name: OsString,
+    /// Its kind; links are followed.
+    pub kind: Kind,
+}
+
+/// The two kinds of lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// Many may hold it.
+    Shared,
+    /// One holds it, alone. The file must be open for writing.
+    Exclusive,
+}
+
+/// Whether to wait for a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Return at once.
+    No,
+    /// Until it is free.
+    Yes,
+}
+
+/// Whether a write is made to survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It is.
+    Synced,
+    /// It survives the death of the process, not a power cut.
+    None,
+}
