@@ -4,7 +4,14 @@
 //! synced, runs out of space, and replays from a seed.
 //!
 //! Durability is stated on each method: nothing here is durable until a method
-//! that says so has returned `Ok`.
+//! that says so has returned `Ok`. Two levels are told apart: what was written
+//! survives the death of the process at once, and a power cut only once synced.
+//! A failed [`File::sync`] or [`Host::sync_dir`] is final: Linux may forget which
+//! bytes it failed to write and let the next sync succeed, so what was not synced
+//! before must be taken for lost, read back after reopening, or written again.
+//!
+//! A signal never surfaces as `Interrupted`: reads, writes and lock waits go on,
+//! [`Watch::wait`] returns early.
 
 use std::ffi::OsString;
 use std::io;
@@ -17,26 +24,31 @@ pub mod real;
 
 /// Files, directories, clock and randomness.
 pub trait Host: Send + Sync {
-    /// Opens a file.
+    /// Opens a file. Links are followed. A file that this creates is durable, as a
+    /// name, only after [`Host::sync_dir`] of its directory.
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
-    /// What a path is. `NotFound` where it is nothing.
+    /// What a path is, links followed. `NotFound` where it is nothing.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
     /// The entries of a directory, in no order.
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
     /// Creates one directory. Not durable until [`Host::sync_dir`] of its parent.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-    /// Renames over what is there. Not durable until [`Host::sync_dir`].
+    /// Renames over what is there, as one step: a reader sees the old name or the
+    /// new. Not durable until [`Host::sync_dir`] (of both directories, if two).
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file. Not durable until [`Host::sync_dir`].
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty directory. Not durable until [`Host::sync_dir`].
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of a directory durable: names created, renamed, removed.
+    /// The name of the directory itself is an entry of its parent.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Waits until something below one of the watched directories changes.
     fn watch(&self) -> io::Result<Box<dyn Watch>>;
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970. May jump when the machine's clock is set.
     fn now_ms(&self) -> i64;
+    /// Time since some fixed moment; never goes back.
+    fn monotonic(&self) -> Duration;
     /// Fills the buffer with random bytes.
     fn random(&self, buffer: &mut [u8]);
 
@@ -58,19 +70,30 @@ pub trait Host: Send + Sync {
     }
 
     /// Replaces a file as one step: a `.tmp` beside it is written, made durable
-    /// and renamed over it, and the directory made durable. With
-    /// [`Durability::None`] only the rename is promised: a reader sees the old
-    /// file or the new, a power cut may leave either or an empty one.
+    /// and renamed over it, and the directory made durable. A reader sees the old
+    /// bytes or the new ones, never a mixture. [`Durability::Synced`] promises the
+    /// same after a power cut at any moment, and the new bytes once it returned
+    /// `Ok`; with [`Durability::None`] a power cut may leave either, or an empty or
+    /// torn file. On failure the old file is untouched, unless only the last step,
+    /// the sync of the directory, failed. Callers that may replace the same file at
+    /// once must exclude each other: the `.tmp` has one name.
     fn replace(&self, path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".tmp");
         let temporary = path.with_file_name(name);
-        let file = self.open(&temporary, Open::Truncate)?;
-        file.write_at(bytes, 0)?;
-        if durability == Durability::Synced {
-            file.sync()?;
+        let write = || {
+            let file = self.open(&temporary, Open::Truncate)?;
+            file.write_at(bytes, 0)?;
+            match durability {
+                Durability::Synced => file.sync(),
+                Durability::None => Ok(()),
+            }
+        };
+        if let Err(error) = write().and_then(|()| self.rename(&temporary, path)) {
+            // A full disk wants its bytes back; the first error is the one to tell.
+            let _ = self.remove_file(&temporary);
+            return Err(error);
         }
-        self.rename(&temporary, path)?;
         match path.parent() {
             Some(parent) if durability == Durability::Synced => self.sync_dir(parent),
             _ => Ok(()),
@@ -82,8 +105,10 @@ pub trait Host: Send + Sync {
 pub trait File: Send + Sync {
     /// Reads until the buffer is full or the file ends; how many bytes it read.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
-    /// Writes all of it, or fails having written any part of it. Not durable
-    /// until [`File::sync`].
+    /// Writes all of it, or fails having written any part of it from the front
+    /// (a full disk takes what fits). A position past the end leaves zeros between.
+    /// Not durable until [`File::sync`]; until then a power cut may keep any of its
+    /// sectors and lose others.
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
@@ -93,16 +118,19 @@ pub trait File: Send + Sync {
     }
     /// Cuts or extends with zeros. Not durable until [`File::sync`].
     fn set_len(&self, length: u64) -> io::Result<()>;
-    /// Makes the file's bytes and length durable (`fdatasync`).
+    /// Makes the file's bytes and length durable (`fdatasync`), not its name.
     fn sync(&self) -> io::Result<()>;
     /// Tells the system to start writing a range back, without waiting.
     fn start_writeback(&self, position: u64, length: u64);
     /// The bytes `0..length` as memory. The file must not be cut while it lives.
+    /// `UnexpectedEof` where the file is shorter.
     fn map(&self, length: u64) -> io::Result<Box<dyn Mapping>>;
     /// Takes a lock on the whole file that belongs to this open file and conflicts
     /// with `fcntl` locks of other programs (Java's `FileLock` is one). `false`
     /// where another holds it and `wait` is [`Wait::No`]. Held until unlocked or
-    /// the file is dropped; taking the other kind converts it.
+    /// the file and its mappings are dropped; taking the other kind converts it,
+    /// keeping the old one while it waits, so two holders of a shared lock must not
+    /// both wait for the exclusive one. Deadlocks are not detected.
     fn lock(&self, kind: Lock, wait: Wait) -> io::Result<bool>;
     /// Gives the lock up.
     fn unlock(&self) -> io::Result<()>;
@@ -115,8 +143,9 @@ pub trait Mapping: Deref<Target = [u8]> + Send + Sync {}
 pub trait Watch: Send {
     /// Also watches this directory (not what is below its subdirectories).
     fn add(&mut self, directory: &Path) -> io::Result<()>;
-    /// Sleeps until something changed since the last call or the timeout passed;
-    /// whether something changed.
+    /// Sleeps until something changed since the last call (or since `add`), the
+    /// timeout passed, or a signal was handled; whether something changed. `true`
+    /// may be said without cause, `false` is never said with one pending.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool>;
 }
 
