@@ -6,6 +6,8 @@
 //! overflow, or allocate more than a stated bound.
 
 pub mod bytes;
+pub mod compression;
+pub mod crc32c;
 pub mod error;
 pub mod record;
 pub mod types;
