@@ -6,7 +6,7 @@
 //! plain `fcntl` locks without Java.
 
 use ottla::host::real::RealHost;
-use ottla::host::{Host, Lock, Open, Wait};
+use ottla::host::{Host, Lock, LockRange, Open, Wait};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -72,7 +72,7 @@ fn java_and_we_exclude_each_other() {
         eprintln!("skipped: no java on PATH");
         return;
     };
-    let try_lock = |kind| ours.lock(kind, Wait::No).unwrap();
+    let try_lock = |kind| ours.lock(LockRange::WHOLE, kind, Wait::No).unwrap();
 
     // A live broker: neither a tool nor a server of ours gets in.
     assert_eq!(java.ask("try exclusive"), "locked");
@@ -95,7 +95,7 @@ fn java_and_we_exclude_each_other() {
     // Java waits for us.
     assert_eq!(java.ask("wait exclusive"), "waiting");
     thread::sleep(Duration::from_millis(50));
-    ours.unlock().unwrap();
+    ours.unlock(LockRange::WHOLE).unwrap();
     assert_eq!(java.answer(), "locked");
 
     // We wait for Java.
@@ -103,7 +103,10 @@ fn java_and_we_exclude_each_other() {
         let path = path.clone();
         move || {
             let file = RealHost.open(&path, Open::Write).unwrap();
-            assert!(file.lock(Lock::Exclusive, Wait::Yes).unwrap());
+            assert!(
+                file.lock(LockRange::WHOLE, Lock::Exclusive, Wait::Yes)
+                    .unwrap()
+            );
             file
         }
     });

@@ -45,7 +45,13 @@ pub trait Host: Send + Sync {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Waits until something below one of the watched directories changes.
     fn watch(&self) -> io::Result<Box<dyn Watch>>;
-    /// Milliseconds since 1970. May jump when the machine's clock is set.
+    /// Makes everything written to the file system that holds `path` durable: one
+    /// call where thousands of files were written.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
+    /// A name for the time since the machine was started: as long as it stays the
+    /// same, no power cut came between, and what was written is there.
+    fn boot_id(&self) -> io::Result<String>;
+    /// Milliseconds since 1970. May jump when the machine\'s clock is set.
     fn now_ms(&self) -> i64;
     /// Time since some fixed moment; never goes back.
     fn monotonic(&self) -> Duration;
@@ -125,15 +131,16 @@ pub trait File: Send + Sync {
     /// The bytes `0..length` as memory. The file must not be cut while it lives.
     /// `UnexpectedEof` where the file is shorter.
     fn map(&self, length: u64) -> io::Result<Box<dyn Mapping>>;
-    /// Takes a lock on the whole file that belongs to this open file and conflicts
-    /// with `fcntl` locks of other programs (Java's `FileLock` is one). `false`
-    /// where another holds it and `wait` is [`Wait::No`]. Held until unlocked or
-    /// the file and its mappings are dropped; taking the other kind converts it,
-    /// keeping the old one while it waits, so two holders of a shared lock must not
-    /// both wait for the exclusive one. Deadlocks are not detected.
-    fn lock(&self, kind: Lock, wait: Wait) -> io::Result<bool>;
-    /// Gives the lock up.
-    fn unlock(&self) -> io::Result<()>;
+    /// Takes a lock on a range of the file that belongs to this open file and
+    /// conflicts with `fcntl` locks of other programs (Java's `FileLock` is one).
+    /// `false` where another holds a part of it and `wait` is [`Wait::No`]. Held
+    /// until unlocked or the file and its mappings are dropped; taking the other
+    /// kind converts it, keeping the old one while it waits, so two holders of a
+    /// shared lock must not both wait for the exclusive one. Deadlocks are not
+    /// detected.
+    fn lock(&self, range: LockRange, kind: Lock, wait: Wait) -> io::Result<bool>;
+    /// Gives the lock on a range up.
+    fn unlock(&self, range: LockRange) -> io::Result<()>;
 }
 
 /// Bytes of a file in memory.
@@ -202,6 +209,23 @@ pub enum Lock {
     Shared,
     /// One holds it, alone. The file must be open for writing.
     Exclusive,
+}
+
+/// Bytes that a lock covers; they need not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockRange {
+    /// The first byte.
+    pub start: u64,
+    /// How many; 0 for all that follow, as Java's `FileChannel.lock()` takes.
+    pub length: u64,
+}
+
+impl LockRange {
+    /// All of the file.
+    pub const WHOLE: Self = Self {
+        start: 0,
+        length: 0,
+    };
 }
 
 /// Whether to wait for a lock.

@@ -6,7 +6,7 @@
 //!   the bytes back, not the times.
 //! - This is the only file of the library with `unsafe` code.
 
-use super::{Entry, File, Host, Kind, Lock, Mapping, Open, Stat, Wait, Watch};
+use super::{Entry, File, Host, Kind, Lock, LockRange, Mapping, Open, Stat, Wait, Watch};
 use std::fs;
 use std::io;
 use std::ops::Deref;
@@ -100,6 +100,15 @@ impl Host for RealHost {
 
     fn watch(&self) -> io::Result<Box<dyn Watch>> {
         Ok(Box::new(RealWatch(inotify::Inotify::init()?)))
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(fs::File::open(path)?)?)
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+        Ok(text.trim_end().to_owned())
     }
 
     fn now_ms(&self) -> i64 {
@@ -205,12 +214,12 @@ impl File for RealFile {
         Ok(Box::new(RealMapping(map)))
     }
 
-    fn lock(&self, kind: Lock, wait: Wait) -> io::Result<bool> {
+    fn lock(&self, range: LockRange, kind: Lock, wait: Wait) -> io::Result<bool> {
         let kind = match kind {
             Lock::Shared => libc::F_RDLCK,
             Lock::Exclusive => libc::F_WRLCK,
         };
-        match set_lock(&self.0, kind, wait) {
+        match set_lock(&self.0, range, kind, wait) {
             Ok(()) => Ok(true),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
                 Ok(false)
@@ -219,8 +228,8 @@ impl File for RealFile {
         }
     }
 
-    fn unlock(&self) -> io::Result<()> {
-        set_lock(&self.0, libc::F_UNLCK, Wait::No)
+    fn unlock(&self, range: LockRange) -> io::Result<()> {
+        set_lock(&self.0, range, libc::F_UNLCK, Wait::No)
     }
 }
 
@@ -228,13 +237,16 @@ impl File for RealFile {
 /// that Java takes, but, unlike those, are not lost when the process closes some
 /// other descriptor of the same file, and they exclude threads from each other.
 #[allow(unsafe_code)]
-fn set_lock(file: &fs::File, kind: i32, wait: Wait) -> io::Result<()> {
+fn set_lock(file: &fs::File, range: LockRange, kind: i32, wait: Wait) -> io::Result<()> {
     let command = match wait {
         Wait::No => libc::F_OFD_SETLK,
         Wait::Yes => libc::F_OFD_SETLKW,
     };
-    // SAFETY: an all-zero `flock` is valid: from byte 0 to the end, whatever that is.
+    let limit = |number: u64| i64::try_from(number).map_err(|_| io::ErrorKind::InvalidInput);
+    // SAFETY: a `flock` is plain numbers, for which all zeros are valid.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_start = limit(range.start)?;
+    lock.l_len = limit(range.length)?;
     lock.l_type = kind as i16;
     lock.l_whence = libc::SEEK_SET as i16;
     loop {
@@ -452,22 +464,30 @@ mod tests {
         let path = path.join(".lock");
         let open = || HOST.open(&path, Open::Create).unwrap();
         let (a, b, c) = (open(), open(), open());
-        assert!(a.lock(Lock::Shared, Wait::No).unwrap());
-        assert!(b.lock(Lock::Shared, Wait::No).unwrap());
-        assert!(!c.lock(Lock::Exclusive, Wait::No).unwrap());
-        assert!(!a.lock(Lock::Exclusive, Wait::No).unwrap());
-        b.unlock().unwrap();
-        assert!(a.lock(Lock::Exclusive, Wait::No).unwrap());
-        assert!(!c.lock(Lock::Shared, Wait::No).unwrap());
-        assert!(a.lock(Lock::Shared, Wait::No).unwrap());
-        assert!(c.lock(Lock::Shared, Wait::No).unwrap());
+        assert!(a.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
+        assert!(b.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
+        assert!(!c.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No).unwrap());
+        assert!(!a.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No).unwrap());
+        b.unlock(LockRange::WHOLE).unwrap();
+        assert!(a.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No).unwrap());
+        assert!(!c.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
+        assert!(a.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
+        assert!(c.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
         drop((a, c));
-        assert!(b.lock(Lock::Exclusive, Wait::No).unwrap());
+        assert!(b.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No).unwrap());
         // Closing another descriptor of the file does not lose it, as POSIX locks do.
         drop(open());
-        assert!(!open().lock(Lock::Shared, Wait::No).unwrap());
+        assert!(
+            !open()
+                .lock(LockRange::WHOLE, Lock::Shared, Wait::No)
+                .unwrap()
+        );
         let reader = HOST.open(&path, Open::Read).unwrap();
-        assert!(reader.lock(Lock::Exclusive, Wait::No).is_err());
+        assert!(
+            reader
+                .lock(LockRange::WHOLE, Lock::Exclusive, Wait::No)
+                .is_err()
+        );
     }
 
     #[test]
@@ -475,13 +495,20 @@ mod tests {
         let (_keep, path) = directory();
         let path = path.join(".lock");
         let holder = HOST.open(&path, Open::Create).unwrap();
-        assert!(holder.lock(Lock::Exclusive, Wait::Yes).unwrap());
+        assert!(
+            holder
+                .lock(LockRange::WHOLE, Lock::Exclusive, Wait::Yes)
+                .unwrap()
+        );
         let freed = Arc::new(AtomicBool::new(false));
         let waiter = thread::spawn({
             let (path, freed) = (path.clone(), Arc::clone(&freed));
             move || {
                 let file = HOST.open(&path, Open::Read).unwrap();
-                assert!(file.lock(Lock::Shared, Wait::Yes).unwrap());
+                assert!(
+                    file.lock(LockRange::WHOLE, Lock::Shared, Wait::Yes)
+                        .unwrap()
+                );
                 assert!(freed.load(Ordering::SeqCst));
             }
         });
@@ -497,13 +524,24 @@ mod tests {
         let path = path.join(".lock");
         let file = HOST.open(&path, Open::Create).unwrap();
         file.write_at(b"x", 0).unwrap();
-        assert!(file.lock(Lock::Exclusive, Wait::No).unwrap());
+        assert!(
+            file.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No)
+                .unwrap()
+        );
         let mapping = file.map(1).unwrap();
         drop(file);
         let other = HOST.open(&path, Open::Write).unwrap();
-        assert!(!other.lock(Lock::Shared, Wait::No).unwrap());
+        assert!(
+            !other
+                .lock(LockRange::WHOLE, Lock::Shared, Wait::No)
+                .unwrap()
+        );
         drop(mapping);
-        assert!(other.lock(Lock::Shared, Wait::No).unwrap());
+        assert!(
+            other
+                .lock(LockRange::WHOLE, Lock::Shared, Wait::No)
+                .unwrap()
+        );
     }
 
     /// What Java's `FileLock` does, in this process: `fcntl(F_SETLK)`.
@@ -526,15 +564,22 @@ mod tests {
             .write(true)
             .open(&path)
             .unwrap();
-        assert!(ours.lock(Lock::Shared, Wait::No).unwrap());
+        assert!(ours.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
         assert!(!posix_lock(&java, libc::F_WRLCK));
         assert!(posix_lock(&java, libc::F_RDLCK));
-        assert!(!ours.lock(Lock::Exclusive, Wait::No).unwrap());
-        ours.unlock().unwrap();
+        assert!(
+            !ours
+                .lock(LockRange::WHOLE, Lock::Exclusive, Wait::No)
+                .unwrap()
+        );
+        ours.unlock(LockRange::WHOLE).unwrap();
         assert!(posix_lock(&java, libc::F_WRLCK));
-        assert!(!ours.lock(Lock::Shared, Wait::No).unwrap());
+        assert!(!ours.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
         assert!(posix_lock(&java, libc::F_UNLCK));
-        assert!(ours.lock(Lock::Exclusive, Wait::No).unwrap());
+        assert!(
+            ours.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No)
+                .unwrap()
+        );
         assert!(!posix_lock(&java, libc::F_RDLCK));
     }
 
