@@ -8,10 +8,19 @@
 pub mod batch;
 pub mod batch_builder;
 pub mod bytes;
+pub mod checkpoint;
+pub mod clean_shutdown;
 pub mod compression;
 pub mod crc32c;
 pub mod error;
+mod json;
+pub mod leader_epochs;
+pub mod meta_properties;
+pub mod partition_metadata;
+pub mod properties;
+pub mod quorum_state;
 pub mod record;
+mod text;
 pub mod types;
 
 pub use error::{FormatError, Result};
