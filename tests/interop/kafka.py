@@ -27,8 +27,9 @@ NODE = 1
 STARTED = []
 
 # A short-lived JVM that does little: no big heap, no optimising compiler.
-TOOL_JVM = ["-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-BROKER_JVM = ["-Xmx512m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+QUICK_JVM = ["-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+TOOL_JVM = ["-Xmx512m", *QUICK_JVM, "-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8"]
+BROKER_JVM = ["-Xmx512m", *QUICK_JVM]
 
 # Warnings that say nothing about the data.
 EXPECTED = [
@@ -117,9 +118,25 @@ class Kafka:
         self.kill()
         raise KafkaError(f"Kafka did not start within {timeout} s:\n{self.tail()}")
 
+    def format(self):
+        """Makes the data directory, as `kafka-storage.sh format` does."""
+        java("kafka.tools.StorageTool", "format", "-t", "b3R0bGEtdGVzdC1rYWZrYQ", "-c", self.configure())
+        return self
+
     def launch(self):
         """Starts the process and returns at once."""
+        config = self.configure()
         self.runs += 1
+        self.log_file = self.work / f"kafka-{self.runs}.log"
+        with open(self.log_file, "wb") as out:
+            self.process = subprocess.Popen(
+                ["java", *BROKER_JVM, f"-Dlog4j2.configurationFile={HERE}/log4j2.properties",
+                 "-cp", classpath(), "kafka.Kafka", str(config)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        STARTED.append(self.process)
+
+    def configure(self):
+        """Writes `server.properties` with ports that are free now."""
         self.port, controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         properties = {
@@ -145,13 +162,7 @@ class Kafka:
         self.work.mkdir(parents=True, exist_ok=True)
         config = self.work / "server.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
-        self.log_file = self.work / f"kafka-{self.runs}.log"
-        with open(self.log_file, "wb") as out:
-            self.process = subprocess.Popen(
-                ["java", *BROKER_JVM, f"-Dlog4j2.configurationFile={HERE}/log4j2.properties",
-                 "-cp", classpath(), "kafka.Kafka", str(config)],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
-        STARTED.append(self.process)
+        return config
 
     def stop(self, timeout=60):
         """A clean stop, as `kafka-server-stop.sh` does it."""
@@ -187,6 +198,13 @@ class Kafka:
         """Every record, by Kafka's own consumer."""
         out = java("Clients", "read", self.bootstrap, isolation, *topics).decode()
         return [record.from_java(line) for line in out.splitlines()]
+
+    def read_each(self, topics, isolation="read_uncommitted"):
+        """The same for many topics in one run: topic → records."""
+        found = {topic: [] for topic in topics}
+        for each in self.read(*topics, isolation=isolation):
+            found[each.topic].append(each)
+        return found
 
     def write(self, lines, **settings):
         """Sends the commands of `Clients.java write`, by Kafka's own producer."""

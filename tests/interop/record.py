@@ -30,8 +30,9 @@ def from_java(line):
 def from_json(line):
     """A line of `ottla consume --json`."""
     object = json.loads(line)
-    return Record(object["topic"], object["partition"], object["offset"], object["timestamp"],
-                  object["timestampType"], field(object, "key"), field(object, "value"),
+    timestamp = object["timestamp"]
+    return Record(object["topic"], object["partition"], object["offset"],
+                  -1 if timestamp is None else timestamp, object["timestampType"], field(object, "key"), field(object, "value"),
                   tuple(header(each) for each in object.get("headers", ())))
 
 
@@ -43,11 +44,33 @@ def field(object, name):
     return None if text is None else text.encode()
 
 
-def header(pair):
-    name, value = pair[0], pair[1]
-    if isinstance(value, dict):
-        return name, base64.b64decode(value["base64"])
+def header(given):
+    """A pair, or an object where the name or the value is not UTF-8."""
+    if isinstance(given, dict):
+        return field(given, "name").decode(), field(given, "value")
+    name, value = given
     return name, None if value is None else value.encode()
+
+
+def to_json(key, value, headers=(), **more):
+    """A line for `ottla produce --json`."""
+    object = dict(more)
+    for name, data in (("key", key), ("value", value)):
+        put(object, name, data)
+    object["headers"] = []
+    for name, data in headers:
+        member = {"name": name}
+        put(member, "value", data)
+        object["headers"].append(member)
+    return json.dumps(object) + "\n"
+
+
+def put(object, name, data):
+    """Text where it is UTF-8, base64 where it is not."""
+    try:
+        object[name] = None if data is None else data.decode()
+    except UnicodeDecodeError:
+        object[name + "Base64"] = base64.b64encode(data).decode()
 
 
 def unhex(text):

@@ -25,7 +25,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  *       where a header is name:value, the name in hex too
  *   write BOOTSTRAP NAME=VALUE...
  *       producer settings, then commands on standard input, tab-separated:
- *       send TOPIC PARTITION TIMESTAMP KEY VALUE HEADER...    begin    commit    abort    flush
+ *       send TOPIC PARTITION TIMESTAMP KEY VALUE HEADER... ("-": the producer's choice)
+ *       begin    commit    abort    flush
  *       offset GROUP TOPIC PARTITION OFFSET    die (leaves at once, whatever is open stays open)
  *   group BOOTSTRAP GROUP TOPIC PARTITION OFFSET
  *       commits an offset for a classic group
@@ -117,7 +118,8 @@ public final class Clients {
                 String[] field = lines.nextLine().split("\t", -1);
                 switch (field[0]) {
                     case "send" -> {
-                        var record = new ProducerRecord<>(field[1], Integer.parseInt(field[2]),
+                        var record = new ProducerRecord<>(field[1],
+                            field[2].equals("-") ? null : Integer.valueOf(field[2]),
                             field[3].equals("-") ? null : Long.valueOf(field[3]), bytes(field[4]), bytes(field[5]));
                         for (int i = 6; i < field.length; i++) {
                             String[] pair = field[i].split(":");

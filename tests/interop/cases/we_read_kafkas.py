@@ -1,0 +1,137 @@
+"""Directories that Kafka wrote: read while it runs, and continued after it stopped."""
+
+import agree
+import kafka
+import ottla
+import record
+import samples
+from kafka import Kafka
+from record import same, tohex
+
+
+def send(topic, key, value, headers=(), partition=0, timestamp="-"):
+    fields = ["send", topic, partition, timestamp, tohex(key), tohex(value)]
+    fields += [f"{tohex(name.encode())}:{tohex(data)}" for name, data in headers]
+    return "\t".join(map(str, fields))
+
+
+def create(broker, topic, partitions=1, **configs):
+    kafka.java("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.bootstrap, "--create",
+               "--topic", topic, "--partitions", partitions,
+               *(option for name, value in configs.items()
+                 for option in ("--config", f"{name.replace('_', '.')}={value}")))
+
+
+def fill(broker):
+    texts = samples.lines(2000).splitlines()
+    for codec in samples.CODECS:
+        create(broker, f"java-{codec}", segment_bytes=1048576)
+        broker.write([send(f"java-{codec}", f"k{i}".encode(), text.encode())
+                      for i, text in enumerate(texts)], compression_type=codec)
+        broker.kcat_write(f"kcat-{codec}", samples.lines(2000), "-z", codec)
+    create(broker, "awkward", partitions=2)
+    broker.write([send("awkward", *each, partition=i % 2, timestamp=1700000000000 + i)
+                  for i, each in enumerate(samples.AWKWARD * 3)], compression_type="lz4")
+    create(broker, "appendtime", message_timestamp_type="LogAppendTime")
+    broker.write([send("appendtime", None, b"%d" % i) for i in range(20)])
+    create(broker, "segments", segment_bytes=1048576, index_interval_bytes=1024)
+    broker.kcat_write("segments", samples.lines(50_000), "-z", "none")
+    create(broker, "txn", partitions=2)
+    for name, end in (("one", "commit"), ("two", "abort"), ("three", "commit"), ("four", "die")):
+        broker.write(["begin",
+                      *(send("txn", name.encode(), b"%d" % i, partition=i % 2) for i in range(10)),
+                      "flush", end],
+                     transactional_id=name, transaction_timeout_ms=900000)
+
+
+def case_everything(work):
+    data = work / "data"
+    broker = Kafka(data, work).format()
+    with broker:
+        fill(broker)
+        topics = list(samples.topics_in(data))
+        agree.clients(broker, data, topics)
+        agree.committed(broker, data, "txn")
+        seen = broker.read_each(topics)
+    for topic in topics:
+        same("Kafka", seen[topic], "ottla after Kafka stopped", ottla.records(data, topic))
+    agree.dumps(data, ["java-zstd", "kcat-lz4", "txn", "awkward", "segments"])
+    continue_on(data, seen)
+    with broker:
+        agree.clients(broker, data, topics)
+        agree.committed(broker, data, "txn")
+        assert not broker.leaderless(), broker.leaderless()
+        broker.assert_content()
+    broker.assert_content()
+
+
+def case_killed(work):
+    """The same after `kill -9`: preallocated indexes, no clean-shutdown mark."""
+    data = work / "data"
+    broker = Kafka(data, work).format()
+    broker.start()
+    fill(broker)
+    topics = list(samples.topics_in(data))
+    seen = broker.read_each(topics)
+    broker.kill()
+    for topic in topics:
+        same("Kafka", seen[topic], "ottla after kill -9", ottla.records(data, topic))
+    continue_on(data, seen)
+    with broker:
+        agree.clients(broker, data, topics)
+        agree.committed(broker, data, "txn")
+        broker.assert_content()
+    agree.dumps(data, ["java-zstd", "txn", "segments"])
+
+
+def continue_on(data, seen):
+    """`ottla` appends to every topic: what was there stays, what is new comes after."""
+    for topic, before in seen.items():
+        ottla.produce(data, topic, "more\nand more\n")
+        after = ottla.records(data, topic)
+        assert len(after) == len(before) + 2, (topic, len(before), len(after))
+        new = sorted(set(after) - set(before))
+        assert sorted(r.value for r in new) == [b"and more", b"more"], (topic, new)
+        for r in new:
+            assert r.offset > max((b.offset for b in before if b.partition == r.partition), default=-1)
+
+
+def case_golden(work):
+    """The golden directory, continued by `ottla`, under Kafka."""
+    for name in ("clean", "unclean"):
+        data = samples.unpack(name, work / name)
+        topics = list(samples.topics_in(data))
+        before = {topic: ottla.records(data, topic) for topic in topics}
+        ottla.produce(data, "codec-zstd", "added by ottla\n")
+        ottla.create(data, "fresh", partitions=2)
+        ottla.produce(data, "fresh", "fresh\n")
+        with Kafka(data, work / f"kafka-{name}") as broker:
+            theirs = broker.read_each(topics)
+            for topic, found in theirs.items():
+                expected = before[topic]
+                if topic == "codec-zstd":
+                    assert found[-1].value == b"added by ottla", found[-1]
+                    found = found[:-1]
+                same(f"Kafka on {name}", found, "ottla", expected)
+            assert [r.value for r in broker.read("fresh")] == [b"fresh"]
+            assert not broker.leaderless(), broker.leaderless()
+            broker.assert_content()
+        broker.assert_content()
+
+
+def case_group_offsets_stay(work):
+    data = work / "data"
+    ottla.produce(data, "orders", "a\nb\nc\n")
+    broker = Kafka(data, work)
+    with broker:
+        kafka.java("Clients", "group", broker.bootstrap, "g", "orders", 0, 2)
+        # An offset committed inside a transaction, too.
+        broker.write(["begin", send("orders", None, b"d"), "offset\tg2\torders\t0\t3", "commit"],
+                     transactional_id="t")
+    ottla.produce(data, "orders", "e\n")
+    with broker:
+        for group, offset in (("g", 2), ("g2", 3)):
+            out = kafka.java("Clients", "committed", broker.bootstrap, group, "orders", 0)
+            assert int(out) == offset, (group, out)
+        broker.assert_content()
+    assert ottla.consume(data, "orders") == b"a\nb\nc\nd\ne\n"
