@@ -85,6 +85,7 @@ pub enum InputFormat {
 /// Reads records of any kind.
 pub struct InputReader<R>(Kind<R>);
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 enum Kind<R> {
     Lines(Lines<R>),
     Json(LineSplitter<R>, EnvelopeReader),
