@@ -11,6 +11,8 @@ pub mod bytes;
 pub mod checkpoint;
 pub mod clean_shutdown;
 pub mod compression;
+pub mod consumer_offsets;
+pub mod coordinator;
 pub mod crc32c;
 pub mod error;
 pub mod index_search;
@@ -27,6 +29,7 @@ pub mod record;
 pub mod schema;
 mod text;
 pub mod time_index;
+pub mod transaction_state;
 pub mod txn_index;
 pub mod types;
 
