@@ -352,4 +352,3 @@ fn read_array<'a, T>(
     reader.bounded_count(what, count as i64, least)?;
     (0..count).map(|_| item(reader)).collect()
 }
-
