@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod real;
+pub mod sim;
 
 /// Files, directories, clock and randomness.
 pub trait Host: Send + Sync {
