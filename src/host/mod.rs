@@ -52,7 +52,7 @@ pub trait Host: Send + Sync {
     /// A name for the time since the machine was started: as long as it stays the
     /// same, no power cut came between, and what was written is there.
     fn boot_id(&self) -> io::Result<String>;
-    /// Milliseconds since 1970. May jump when the machine\'s clock is set.
+    /// Milliseconds since 1970. May jump when the machine's clock is set.
     fn now_ms(&self) -> i64;
     /// Time since some fixed moment; never goes back.
     fn monotonic(&self) -> Duration;

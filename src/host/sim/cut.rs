@@ -139,7 +139,24 @@ impl Disk {
         let keep = Keep::choose(&mut rng);
         let file = self.bytes_mut(inode)?;
         file.durable = file.survivor(keep, &mut rng);
-        file.forget();
+        file.forget_failed();
+        Ok(())
+    }
+
+    /// A sync of everything that failed: some of the names, some of the bytes.
+    pub(super) fn sync_all_badly(&mut self) -> io::Result<()> {
+        let seed = self.rng.next_u64();
+        let left = self.cut(seed);
+        for (inode, node) in &mut self.nodes {
+            match (&mut node.body, left.nodes.get(inode).map(|node| &node.body)) {
+                (Body::File(file), Some(Body::File(kept))) => {
+                    file.durable = kept.durable.clone();
+                    file.forget_failed();
+                }
+                (Body::File(file), _) => file.forget_failed(),
+                (Body::Directory(_), _) => {}
+            }
+        }
         Ok(())
     }
 

@@ -300,6 +300,21 @@ impl Disk {
         Ok(())
     }
 
+    /// Makes all names and bytes durable; where it failed, some.
+    pub(super) fn sync_all(&mut self, failed: bool) -> io::Result<()> {
+        if failed {
+            return self.sync_all_badly();
+        }
+        let all = (0..self.journal.len()).collect();
+        self.commit(&all);
+        for node in self.nodes.values_mut() {
+            if let Body::File(file) = &mut node.body {
+                file.sync();
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn commit(&mut self, chosen: &BTreeSet<usize>) {
         let journal = std::mem::take(&mut self.journal);
         for (index, step) in journal.into_iter().enumerate() {
@@ -411,10 +426,7 @@ impl Disk {
     }
 
     pub(super) fn sync(&mut self, inode: Inode) -> io::Result<()> {
-        let file = self.bytes_mut(inode)?;
-        file.durable = file.survivor(Keep::Everything, &mut Rng::new(0));
-        file.durable.set_len(file.now.len());
-        file.forget();
+        self.bytes_mut(inode)?.sync();
         Ok(())
     }
 
@@ -515,6 +527,20 @@ impl Bytes {
             unsynced: std::mem::take(&mut self.since),
             cut,
         });
+    }
+
+    fn sync(&mut self) {
+        self.durable = self.survivor(Keep::Everything, &mut Rng::new(0));
+        self.durable.set_len(self.now.len());
+        self.forget();
+    }
+
+    /// After a sync that failed: the bytes pass for clean, the length does not.
+    pub(super) fn forget_failed(&mut self) {
+        self.forget();
+        if self.durable.len() < self.now.len() {
+            self.since.lengths.push(self.now.len());
+        }
     }
 
     pub(super) fn forget(&mut self) {

@@ -22,6 +22,7 @@ pub enum Call {
     RemoveFile,
     RemoveDir,
     SyncDir,
+    SyncAll,
     Read,
     Write,
     SetLen,
@@ -135,6 +136,9 @@ pub enum Op {
     },
     SyncDir {
         path: PathBuf,
+        failed: bool,
+    },
+    SyncAll {
         failed: bool,
     },
     CreateDir {

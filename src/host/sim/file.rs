@@ -3,8 +3,8 @@
 use super::content;
 use super::disk::{Disk, Inode, errno};
 use super::faults::{Call, Op, Plan};
-use super::{Held, SimHost, State};
-use crate::host::{File, Lock, Mapping, Wait, Watch};
+use super::{Held, SimHost, State, bounds};
+use crate::host::{File, Lock, LockRange, Mapping, Wait, Watch};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Deref;
@@ -124,18 +124,21 @@ impl File for SimFile {
         Ok(Box::new(SimMapping(bytes)))
     }
 
-    fn lock(&self, kind: Lock, wait: Wait) -> io::Result<bool> {
+    fn lock(&self, range: LockRange, kind: Lock, wait: Wait) -> io::Result<bool> {
         let mut state = self.host.state();
         self.plan(&mut state)
             .begin_or_fail(Call::Lock, &self.path)?;
         if kind == Lock::Exclusive {
             self.refuse_reader(libc::EBADF)?;
         }
+        let (start, end) = bounds(range);
         loop {
             state.stopped(self.host.process)?;
             let is_taken = state.locks.iter().any(|held| {
                 let both_shared = kind == Lock::Shared && held.kind == Lock::Shared;
-                held.file == self.file && held.handle != self.handle && !both_shared
+                let overlap = held.start < end && start < held.end;
+                let is_other = held.file == self.file && held.handle != self.handle;
+                is_other && overlap && !both_shared
             });
             if !is_taken {
                 break;
@@ -146,21 +149,23 @@ impl File for SimFile {
             let changed = &self.host.machine.changed;
             state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.locks.retain(|held| held.handle != self.handle);
+        state.unlock(self.handle, range);
         state.locks.push(Held {
             file: self.file,
             handle: self.handle,
             kind,
+            start,
+            end,
         });
         drop(state);
         self.host.machine.changed.notify_all();
         Ok(true)
     }
 
-    fn unlock(&self) -> io::Result<()> {
+    fn unlock(&self, range: LockRange) -> io::Result<()> {
         let mut state = self.host.state();
         state.stopped(self.host.process)?;
-        state.locks.retain(|held| held.handle != self.handle);
+        state.unlock(self.handle, range);
         drop(state);
         self.host.machine.changed.notify_all();
         Ok(())

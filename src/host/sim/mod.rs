@@ -29,7 +29,7 @@ pub use content::{PAGE, SECTOR};
 pub use faults::{Call, Failure, Fault, Op, Reads, Stopped, is_stopped};
 pub use rng::Rng;
 
-use super::{Entry, File, Host, Kind, Lock, Open, Stat, Watch};
+use super::{Entry, File, Host, Kind, Lock, LockRange, Open, Stat, Watch};
 use disk::{Disk, Inode, errno};
 use faults::Plan;
 use file::{SimFile, SimWatch};
@@ -70,10 +70,14 @@ struct State {
     is_read_only: bool,
 }
 
+/// A lock on the bytes `start..end` of a file.
+#[derive(Clone, Copy)]
 struct Held {
     file: Inode,
     handle: u64,
     kind: Lock,
+    start: u64,
+    end: u64,
 }
 
 struct Handle {
@@ -283,6 +287,7 @@ impl SimHost {
                 failed: false,
             } => disk.sync_dir(path)?,
             Op::SyncDir { path, failed: true } => disk.sync_dir_badly(path)?,
+            Op::SyncAll { failed } => disk.sync_all(*failed)?,
             Op::CreateDir { path } => disk.create_dir(path, now)?,
             Op::Rename { from, to } => disk.rename(from, to, now)?,
             Op::RemoveFile { path } => disk.remove(path, Kind::File, now)?,
@@ -382,12 +387,39 @@ impl State {
         Ok(())
     }
 
+    /// Gives up what an open file holds of a range.
+    fn unlock(&mut self, handle: u64, range: LockRange) {
+        let (start, end) = bounds(range);
+        let mut left = Vec::with_capacity(self.locks.len());
+        for held in self.locks.drain(..) {
+            if held.handle != handle || held.end <= start || end <= held.start {
+                left.push(held);
+                continue;
+            }
+            if held.start < start {
+                left.push(Held { end: start, ..held });
+            }
+            if end < held.end {
+                left.push(Held { start: end, ..held });
+            }
+        }
+        self.locks = left;
+    }
+
     fn stopped(&mut self, process: u64) -> io::Result<()> {
         let plan = self.plan(process);
         if plan.stopped || plan.stop_after.is_some_and(|most| plan.mutations >= most) {
             return Err(io::Error::other(Stopped));
         }
         Ok(())
+    }
+}
+
+/// The first byte of a range, and the first behind it.
+fn bounds(range: LockRange) -> (u64, u64) {
+    match range.length {
+        0 => (range.start, u64::MAX),
+        length => (range.start, range.start.saturating_add(length)),
     }
 }
 
@@ -502,6 +534,24 @@ impl Host for SimHost {
             failed: planned.is_some(),
         });
         planned.map_or(Ok(()), |planned| Err(planned.failure.error()))
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let planned = state.plan(self.process).begin(Call::SyncAll, path)?;
+        state.disk.resolve(path)?;
+        let failed = planned.is_some();
+        state.disk.sync_all(failed)?;
+        state.plan(self.process).mutated(|| Op::SyncAll { failed });
+        planned.map_or(Ok(()), |planned| Err(planned.failure.error()))
+    }
+
+    /// The seeds: every power cut adds one.
+    fn boot_id(&self) -> io::Result<String> {
+        self.state().stopped(self.process)?;
+        let seeds = self.machine.seeds.iter();
+        let parts: Vec<String> = seeds.map(|seed| format!("{seed:x}")).collect();
+        Ok(parts.join("-"))
     }
 
     fn watch(&self) -> io::Result<Box<dyn Watch>> {

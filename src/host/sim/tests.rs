@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::host::real::RealHost;
-use crate::host::{Durability, Wait};
+use crate::host::{Durability, LockRange, Wait};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -297,7 +297,8 @@ fn stops_after_so_many_changes() {
     let errors = [
         file.write_at(b"y", 1).unwrap_err(),
         file.len().unwrap_err(),
-        file.lock(Lock::Shared, Wait::No).unwrap_err(),
+        file.lock(LockRange::WHOLE, Lock::Shared, Wait::No)
+            .unwrap_err(),
         host.stat(&path("a")).unwrap_err(),
         host.sync_dir(&path("")).unwrap_err(),
     ];
@@ -330,16 +331,16 @@ fn locks_exclude_and_die_with_the_process() {
     let other = host.another_process();
     let a = host.open(&path("l"), Open::Create).unwrap();
     let b = other.open(&path("l"), Open::Write).unwrap();
-    assert!(a.lock(Lock::Shared, Wait::No).unwrap());
-    assert!(b.lock(Lock::Shared, Wait::No).unwrap());
-    assert!(!b.lock(Lock::Exclusive, Wait::No).unwrap());
-    a.unlock().unwrap();
-    assert!(b.lock(Lock::Exclusive, Wait::No).unwrap());
+    assert!(a.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
+    assert!(b.lock(LockRange::WHOLE, Lock::Shared, Wait::No).unwrap());
+    assert!(!b.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No).unwrap());
+    a.unlock(LockRange::WHOLE).unwrap();
+    assert!(b.lock(LockRange::WHOLE, Lock::Exclusive, Wait::No).unwrap());
     let freed = Arc::new(AtomicBool::new(false));
     let waiter = thread::spawn({
         let freed = Arc::clone(&freed);
         move || {
-            assert!(a.lock(Lock::Shared, Wait::Yes).unwrap());
+            assert!(a.lock(LockRange::WHOLE, Lock::Shared, Wait::Yes).unwrap());
             assert!(freed.load(Ordering::SeqCst));
         }
     });
@@ -347,9 +348,69 @@ fn locks_exclude_and_die_with_the_process() {
     freed.store(true, Ordering::SeqCst);
     other.process_kill();
     waiter.join().unwrap();
-    assert!(is_stopped(&b.unlock().unwrap_err()));
+    assert!(is_stopped(&b.unlock(LockRange::WHOLE).unwrap_err()));
     let reader = host.open(&path("l"), Open::Read).unwrap();
-    assert!(reader.lock(Lock::Exclusive, Wait::No).is_err());
+    assert!(
+        reader
+            .lock(LockRange::WHOLE, Lock::Exclusive, Wait::No)
+            .is_err()
+    );
+}
+
+#[test]
+fn locks_cover_ranges() {
+    let directory = tempfile::tempdir().unwrap();
+    let (sim, real) = (SimHost::new(1), RealHost);
+    for (host, root) in [
+        (&sim as &dyn Host, Path::new("/")),
+        (&real, directory.path()),
+    ] {
+        let open = || host.open(&root.join("l"), Open::Create).unwrap();
+        let (a, b) = (open(), open());
+        let range = |start, length| LockRange { start, length };
+        let try_b = |start, length| {
+            let got = b
+                .lock(range(start, length), Lock::Exclusive, Wait::No)
+                .unwrap();
+            b.unlock(LockRange::WHOLE).unwrap();
+            got
+        };
+        assert!(a.lock(range(10, 10), Lock::Exclusive, Wait::No).unwrap());
+        assert!(try_b(0, 10) && try_b(20, 0) && !try_b(0, 11) && !try_b(19, 1) && !try_b(0, 0));
+        a.unlock(range(12, 3)).unwrap();
+        assert!(try_b(12, 3) && !try_b(11, 2) && !try_b(14, 2));
+        assert!(a.lock(range(30, 0), Lock::Shared, Wait::No).unwrap());
+        assert!(b.lock(range(40, 5), Lock::Shared, Wait::No).unwrap());
+        assert!(!try_b(1 << 40, 1), "to the end, whatever that is");
+        a.unlock(LockRange::WHOLE).unwrap();
+        assert!(try_b(0, 0));
+    }
+}
+
+#[test]
+fn everything_is_synced_at_once() {
+    for seed in 0..50 {
+        let host = SimHost::new(seed);
+        host.create_dir(&path("d")).unwrap();
+        let file = host.open(&path("d/a"), Open::Create).unwrap();
+        file.write_at(&[1; 9000], 0).unwrap();
+        assert_eq!(
+            host.boot_id().unwrap(),
+            host.process_kill().boot_id().unwrap()
+        );
+        let host = host.another_process();
+        host.fail(Fault::on(Call::SyncAll, Failure::Io));
+        host.sync_all(&path("d")).unwrap_err();
+        let after = host.power_cut(seed);
+        assert_ne!(host.boot_id().unwrap(), after.boot_id().unwrap());
+        let host = host.fork();
+        host.open(&path("d/a"), Open::Write)
+            .unwrap()
+            .write_at(&[2; 9000], 0)
+            .unwrap();
+        host.sync_all(&path("d")).unwrap();
+        assert_eq!(host.power_cut(seed).tree(), host.tree());
+    }
 }
 
 #[test]
