@@ -1,0 +1,51 @@
+//! The directories that Apache Kafka 4.3.1 wrote (`testdata/kafka-4.3.1-logs/`),
+//! for the integration tests that compare with them.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The data directory after a clean stop.
+pub(crate) const CLEAN: &str = "clean";
+/// The same one after `kill -9` during its second run.
+pub(crate) const UNCLEAN: &str = "unclean";
+/// What Kafka's `DumpLogSegments` prints for [`CLEAN`], a text file a partition.
+pub(crate) const DUMP: &str = "dump";
+
+/// Unpacks an archive into a directory that is there.
+pub(crate) fn unpack(name: &str, into: &Path) {
+    let mut archive = open(name);
+    archive.unpack(into).expect("the archive unpacks");
+}
+
+/// The files of an archive by their paths, such as `events-0/partition.metadata`.
+pub(crate) fn files(name: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in open(name).entries().expect("the archive has entries") {
+        let mut entry = entry.expect("the archive is whole");
+        if entry.header().entry_type().is_dir() {
+            continue;
+        }
+        let path = entry.path().expect("paths are plain").into_owned();
+        let path = path.strip_prefix(".").unwrap_or(&path);
+        let path = path.to_str().expect("paths are UTF-8").to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).expect("the entry is whole");
+        files.insert(path, bytes);
+    }
+    files
+}
+
+fn open(name: &str) -> tar::Archive<impl std::io::Read> {
+    let path: PathBuf = [
+        env!("CARGO_MANIFEST_DIR"),
+        "testdata",
+        "kafka-4.3.1-logs",
+        &format!("{name}.tar.zst"),
+    ]
+    .iter()
+    .collect();
+    let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    tar::Archive::new(zstd::Decoder::new(file).expect("zstd starts"))
+}
