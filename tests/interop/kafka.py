@@ -219,7 +219,7 @@ class Kafka:
         null one by its size."""
         out = kcat("-C", "-b", self.bootstrap, "-t", topic, "-e", "-q", "-o", "beginning",
                    "-X", f"isolation.level={isolation}", "-X", "fetch.message.max.bytes=100000000",
-                   "-X", "receive.message.max.bytes=200000000",
+                   "-X", "receive.message.max.bytes=200000000", "-X", "fetch.wait.max.ms=10",
                    "-f", "%p %o %T %K %S\n%k%s\n")
         records = []
         at = 0
