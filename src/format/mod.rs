@@ -24,6 +24,7 @@ pub mod meta_properties;
 pub mod metadata;
 pub mod offset_index;
 pub mod partition_metadata;
+pub mod partitioner;
 pub mod producer_snapshot;
 pub mod properties;
 pub mod quorum_state;
