@@ -394,6 +394,12 @@ impl Decompressor {
     }
 }
 
+/// Gives a frame that [`Compressor`] made the header checksum of old lz4 writers,
+/// which readers of magic 0 expect.
+pub(super) fn break_lz4_header(frame: &mut [u8]) {
+    lz4::break_header(frame);
+}
+
 /// Doubles the room, up to one byte past the limit, so that going past it shows.
 fn grow(out: &mut Vec<u8>, limit: usize) -> Result<()> {
     let length = out.len();

@@ -20,6 +20,7 @@ pub mod index_search;
 mod json;
 pub mod kraft_control;
 pub mod leader_epochs;
+pub mod legacy;
 pub mod meta_properties;
 pub mod metadata;
 pub mod offset_index;

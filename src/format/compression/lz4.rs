@@ -179,8 +179,15 @@ fn read_header(input: &[u8], header: HeaderChecksum) -> Result<Frame> {
     })
 }
 
-pub(super) fn xxh32(bytes: &[u8]) -> u32 {
+fn xxh32(bytes: &[u8]) -> u32 {
     let mut hasher = twox_hash::XxHash32::with_seed(0);
     hasher.write(bytes);
     hasher.finish() as u32
+}
+
+/// Makes the header checksum of a frame that was just compressed the wrong one that
+/// writers of magic 0 took: over the magic as well.
+pub(super) fn break_header(frame: &mut [u8]) {
+    let end = HEADER.len() - 1;
+    frame[end] = (xxh32(&frame[..end]) >> 8) as u8;
 }
