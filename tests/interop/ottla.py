@@ -50,7 +50,7 @@ def records(data, topic, *options):
     return [record.from_json(line) for line in consume(data, topic, "--json", *options).splitlines()]
 
 
-def produce_process(data, topic, *options, **pipes):
-    """A running `produce` whose standard input is a pipe."""
+def start_produce(data, topic, *options, stdin=subprocess.PIPE):
+    """A running `produce`, by default with a pipe to write into."""
     return subprocess.Popen([BIN / "ottla-produce", f"{data}/{topic}", *map(str, options)],
-                            stdin=subprocess.PIPE, stderr=subprocess.PIPE, **pipes)
+                            stdin=stdin, stderr=subprocess.PIPE)

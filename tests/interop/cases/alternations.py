@@ -60,7 +60,7 @@ def case_ottla_killed(work):
     for turn in range(3):
         text = samples.lines(20_000, seed=turn, prefix=f"ottla {turn} ")
         before = len(expected)
-        process = ottla.produce_process(data, "turns", "--sync", "batch")
+        process = ottla.start_produce(data, "turns", "--sync", "batch")
         try:
             # Enough for many batches; the pipe stays open, so the end is never reached.
             process.stdin.write(text.encode())

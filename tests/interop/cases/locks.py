@@ -27,7 +27,7 @@ def case_kafka_holds(work):
 def case_ottla_holds(work):
     data = work / "data"
     ottla.produce(data, "held", "one\n")
-    process = ottla.produce_process(data, "held")
+    process = ottla.start_produce(data, "held")
     process.stdin.write(b"two\n")
     process.stdin.flush()
     wait_for(lambda: held(data))
