@@ -457,10 +457,7 @@ fn a_wrong_import_is_found() {
     let cases = [
         ("format/a.rs", "use crate::host::Host;"),
         ("host/a.rs", "use crate::format;"),
-        (
-            "log/a.rs",
-            "use crate::{format::Offset, tools::{lines}};",
-        ),
+        ("log/a.rs", "use crate::{format::Offset, tools::{lines}};"),
         ("log/a.rs", "\nfn f() -> crate::tools::X { todo!() }"),
         ("log/a.rs", "pub(crate) use crate::tools as t;"),
         ("log/partition/a.rs", "use super::super::super::tools::X;"),

@@ -33,6 +33,8 @@ pub mod record;
 pub mod schema;
 mod text;
 pub mod time_index;
+pub mod topic_config;
+pub mod topic_name;
 pub mod transaction_state;
 pub mod txn_index;
 pub mod types;
