@@ -5,6 +5,7 @@
 //! that slice, what was expected and what was found; no input makes one panic,
 //! overflow, or allocate more than a stated bound.
 
+pub mod any_batch;
 pub mod batch;
 pub mod batch_builder;
 pub mod bytes;

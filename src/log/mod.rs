@@ -1,1 +1,17 @@
-//! Partitions and the data directory.
+//! Partitions and the data directory: append, read, roll, recover, locks.
+
+pub mod bootstrap;
+pub mod data_dir;
+pub mod error;
+pub mod image;
+pub mod layout;
+pub mod partition;
+pub mod presence;
+pub mod producer_states;
+pub mod recovery;
+pub mod scan;
+pub mod segment;
+pub mod session;
+pub mod view;
+
+pub use error::{LogError, Result};

@@ -1,0 +1,158 @@
+//! The names of files and directories in a data directory.
+//!
+//! ```text
+//! DATA/meta.properties  .lock  .kafka_cleanshutdown  *-checkpoint
+//! DATA/TOPIC-PARTITION/<base offset, 20 digits>.log .index .timeindex .txnindex .snapshot
+//!                      leader-epoch-checkpoint  partition.metadata
+//! ```
+//!
+//! Source: `org.apache.kafka.storage.internals.log.LogFileUtils`, `LocalLog`.
+
+use crate::format::Offset;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Who this directory belongs to.
+pub const META_PROPERTIES: &str = "meta.properties";
+/// Held by a fcntl lock while someone works here.
+pub const LOCK: &str = ".lock";
+/// There only after a clean stop.
+pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+/// Up to where each partition is on disk for certain.
+pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+/// High watermarks.
+pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+/// First offsets of partitions whose head was deleted.
+pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// Start offsets of leader epochs, in a partition.
+pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
+/// The topic id, in a partition.
+pub const PARTITION_METADATA: &str = "partition.metadata";
+/// The KRaft log's vote, in its partition.
+pub const QUORUM_STATE: &str = "quorum-state";
+/// The KRaft log's topic.
+pub const METADATA_TOPIC: &str = "__cluster_metadata";
+/// The topic of committed offsets.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// The topic of transactions' states.
+pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+
+/// The suffix of a segment's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suffix {
+    /// Record batches.
+    Log,
+    /// Offsets to positions.
+    Index,
+    /// Timestamps to offsets.
+    TimeIndex,
+    /// Aborted transactions.
+    TxnIndex,
+    /// The state of producers where the segment starts.
+    Snapshot,
+}
+
+impl Suffix {
+    /// With the dot.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Log => ".log",
+            Self::Index => ".index",
+            Self::TimeIndex => ".timeindex",
+            Self::TxnIndex => ".txnindex",
+            Self::Snapshot => ".snapshot",
+        }
+    }
+}
+
+/// The path of a segment's file.
+pub fn segment_file(directory: &Path, base: Offset, suffix: Suffix) -> PathBuf {
+    directory.join(format!("{:020}{}", base.get(), suffix.as_str()))
+}
+
+/// The base offset and suffix of a file's name, if it is a segment's.
+pub fn parse_segment_file(name: &OsStr) -> Option<(Offset, Suffix)> {
+    let name = name.to_str()?;
+    let (digits, suffix) = name.split_at_checked(20)?;
+    let suffix = [
+        Suffix::Log,
+        Suffix::Index,
+        Suffix::TimeIndex,
+        Suffix::TxnIndex,
+        Suffix::Snapshot,
+    ]
+    .into_iter()
+    .find(|known| known.as_str() == suffix)?;
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    Some((Offset::new(digits.parse().ok()?), suffix))
+}
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    /// Names a partition.
+    pub fn new(topic: impl Into<String>, partition: i32) -> Self {
+        Self {
+            topic: topic.into(),
+            partition,
+        }
+    }
+
+    /// From the name of its directory; `None` where it is none, or one on its way
+    /// out or in (`-delete`, `-future`, `-stray`).
+    pub fn from_directory(name: &str) -> Option<Self> {
+        let (topic, partition) = name.rsplit_once('-')?;
+        let digits = !partition.is_empty() && partition.bytes().all(|byte| byte.is_ascii_digit());
+        (digits && !topic.is_empty()).then_some(())?;
+        Some(Self::new(topic, partition.parse().ok()?))
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segment_names_parse_back() {
+        let path = segment_file(Path::new("t-0"), Offset::new(11400), Suffix::TimeIndex);
+        assert_eq!(path, Path::new("t-0/00000000000000011400.timeindex"));
+        let name = path.file_name().unwrap();
+        assert_eq!(
+            parse_segment_file(name),
+            Some((Offset::new(11400), Suffix::TimeIndex))
+        );
+        for other in [
+            "1.log",
+            "00000000000000000000.log.swap",
+            "+0000000000000000000.log",
+        ] {
+            assert_eq!(parse_segment_file(OsStr::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn partition_names_parse_back() {
+        let partition = TopicPartition::from_directory("wide.name_with-chars-10").unwrap();
+        assert_eq!(partition, TopicPartition::new("wide.name_with-chars", 10));
+        assert_eq!(partition.to_string(), "wide.name_with-chars-10");
+        for other in ["orders", "-1", "orders-", "orders-1.abc-delete"] {
+            assert_eq!(TopicPartition::from_directory(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,726 @@
+//! A partition open for appending, by one of many processes at once.
+//!
+//! Whoever appends holds the partition's lock: the first byte of
+//! `partition.metadata`, exclusively, while it looks at what others appended, gives
+//! its batches the next offsets and writes them. So batches of many processes come
+//! out whole, one behind the other, without gaps.
+//!
+//! Invariants, while the lock is held and caught up:
+//! - `active` is the last segment and `active.next()` the log end offset;
+//! - every batch of the log has been seen by `producers` and `epochs`;
+//! - a segment that is not the last is never written to again.
+//!
+//! Three ends are told apart: the log end offset ([`Partition::end`]), the high
+//! watermark (up to where replicas agree: here the end, as this is the only one)
+//! and the last stable offset ([`Partition::last_stable`]).
+
+use super::error::{LogError, Result};
+use super::layout::{
+    LEADER_EPOCHS, PARTITION_METADATA, Suffix, TopicPartition, parse_segment_file, segment_file,
+};
+use super::producer_states::{ProducerStates, Verdict};
+use super::scan::{Found, Scanner, Summary};
+use super::segment::ActiveSegment;
+use crate::format::batch::{
+    Header, Scratch, UncheckedBatch, patch_base_offset, patch_leader_epoch,
+};
+use crate::format::control::{ControlType, EndTxnMarker};
+use crate::format::leader_epochs::LeaderEpochs;
+use crate::format::offset_index::RelativeOffset;
+use crate::format::producer_snapshot;
+use crate::format::txn_index::AbortedTxn;
+use crate::format::{LeaderEpoch, Offset, Timestamp};
+use crate::host::{Durability, File, Host, Lock, LockRange, Open, Wait};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The byte of `partition.metadata` whose lock is the right to append.
+const APPEND: LockRange = LockRange {
+    start: 0,
+    length: 1,
+};
+
+/// A snapshot file larger than this is refused: 22 million producers.
+const MOST_SNAPSHOT: u64 = 1 << 30;
+
+/// When a partition goes on to the next segment, and how densely it is indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentConfig {
+    /// `segment.bytes`: the most bytes of a `.log`.
+    pub segment_bytes: u64,
+    /// `segment.ms`: how long a segment takes batches, by their times.
+    pub segment_ms: i64,
+    /// `index.interval.bytes`: bytes of `.log` from one index entry to the next.
+    pub index_interval: u64,
+    /// `segment.index.bytes`: the most bytes of an index.
+    pub index_bytes: u64,
+}
+
+impl SegmentConfig {
+    /// From the configs that were set on a topic; Kafka's defaults for the others.
+    pub fn from_configs<'c>(configs: impl Iterator<Item = (&'c str, &'c str)>) -> Self {
+        let mut config = Self::default();
+        for (name, value) in configs {
+            let number = value.parse::<i64>();
+            match (name, number) {
+                ("segment.bytes", Ok(n)) => config.segment_bytes = n.max(14).cast_unsigned(),
+                ("segment.ms", Ok(n)) => config.segment_ms = n.max(1),
+                ("index.interval.bytes", Ok(n)) => config.index_interval = n.max(0).cast_unsigned(),
+                ("segment.index.bytes", Ok(n)) => config.index_bytes = n.max(4).cast_unsigned(),
+                _ => {}
+            }
+        }
+        config
+    }
+}
+
+impl Default for SegmentConfig {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 3600 * 1000,
+            index_interval: 4096,
+            index_bytes: 10 << 20,
+        }
+    }
+}
+
+/// How batches get their offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// One behind the other from the log end offset on.
+    Next,
+    /// As their base offsets say, which must not go back.
+    Keep,
+}
+
+/// Where batches went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The offset of the first record.
+    pub first: Offset,
+    /// The offset behind the last record.
+    pub next: Offset,
+}
+
+/// A partition open for appending.
+pub struct Partition {
+    host: Arc<dyn Host>,
+    directory: PathBuf,
+    name: TopicPartition,
+    config: SegmentConfig,
+    epoch: LeaderEpoch,
+    lock: Arc<dyn File>,
+    active: ActiveSegment,
+    epochs: LeaderEpochs,
+    producers: ProducerStates,
+    unsynced: BTreeSet<Offset>,
+    directory_unsynced: bool,
+    batches: Vec<(usize, Summary)>,
+}
+
+impl Partition {
+    /// Opens the partition in `directory`, which exists and holds
+    /// `partition.metadata`. `start` is the base offset of its first segment where
+    /// it has none yet.
+    pub fn open(
+        host: &Arc<dyn Host>,
+        directory: &Path,
+        name: TopicPartition,
+        config: SegmentConfig,
+        epoch: LeaderEpoch,
+        start: Offset,
+    ) -> Result<Self> {
+        let lock_path = directory.join(PARTITION_METADATA);
+        let lock = host
+            .open(&lock_path, Open::Write)
+            .map_err(LogError::io("open", &lock_path))?;
+        take(&lock, &lock_path)?;
+        let listing = Listing::read(&**host, directory)?;
+        let base = listing.segments.last().copied().unwrap_or(start);
+        let fresh = listing.segments.is_empty();
+        let active = ActiveSegment::open(host, directory, base, config.index_interval)?;
+        let epochs = read_epochs(&**host, directory)?;
+        let mut partition = Self {
+            host: Arc::clone(host),
+            directory: directory.to_owned(),
+            name,
+            config,
+            epoch,
+            lock,
+            active,
+            epochs,
+            producers: ProducerStates::default(),
+            unsynced: BTreeSet::new(),
+            directory_unsynced: fresh,
+            batches: Vec::new(),
+        };
+        partition.load_producers(&listing)?;
+        partition.release()?;
+        Ok(partition)
+    }
+
+    /// Its topic and number.
+    pub const fn name(&self) -> &TopicPartition {
+        &self.name
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The log end offset, as of the last append or [`Partition::refresh`].
+    pub const fn end(&self) -> Offset {
+        self.active.next()
+    }
+
+    /// The last stable offset: before it every transaction is decided. Never above
+    /// the high watermark, which is the end.
+    pub fn last_stable(&self) -> Offset {
+        self.producers.first_open().unwrap_or(self.end())
+    }
+
+    /// What is known of its producers.
+    pub const fn producers(&self) -> &ProducerStates {
+        &self.producers
+    }
+
+    /// Takes note of what other processes appended.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.locked(|_| Ok(()))
+    }
+
+    /// Appends whole v2 batches that stand one behind the other in `bytes`; their
+    /// offsets and leader epochs are set in place. With [`Placement::Keep`] each
+    /// keeps its base offset.
+    ///
+    /// Readers see them once this returns. They survive the death of the process
+    /// then, and a power cut once [`Partition::sync`] has returned.
+    ///
+    /// # Errors
+    /// `OffsetTaken`, `Producer` where sequence numbers do not follow, `Damaged`
+    /// where `bytes` are no batches: nothing was appended. `Io`: the batch that
+    /// failed and those behind it were not appended.
+    pub fn append(&mut self, bytes: &mut [u8], placement: Placement) -> Result<Appended> {
+        self.locked(|partition| partition.append_locked(bytes, placement))
+    }
+
+    /// Appends without looking at locks, offsets of others or producers: what
+    /// [`Partition::append`] does once it holds the lock.
+    fn append_locked(&mut self, bytes: &mut [u8], placement: Placement) -> Result<Appended> {
+        let mut batches = std::mem::take(&mut self.batches);
+        batches.clear();
+        let outcome = self
+            .place(bytes, placement, &mut batches)
+            .and_then(|()| self.write(bytes, &batches));
+        let first = batches.first().map_or(self.end(), |(_, b)| b.base_offset);
+        self.batches = batches;
+        outcome?;
+        Ok(Appended {
+            first,
+            next: self.end(),
+        })
+    }
+
+    /// Makes everything appended through this handle durable: segments, indexes,
+    /// and the names of new files.
+    pub fn sync(&mut self) -> Result<()> {
+        for base in std::mem::take(&mut self.unsynced) {
+            let synced = if base == self.active.base() {
+                self.active.sync()
+            } else {
+                self.sync_sealed(base)
+            };
+            if synced.is_err() {
+                self.unsynced.insert(base);
+                synced?;
+            }
+        }
+        if self.directory_unsynced {
+            self.host
+                .sync_dir(&self.directory)
+                .map_err(LogError::io("sync", &self.directory))?;
+            self.directory_unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Forgets what is not synced yet: the caller has synced the whole file system.
+    pub fn assume_synced(&mut self) {
+        self.unsynced.clear();
+        self.directory_unsynced = false;
+    }
+
+    /// Ends the session as a clean stop does: the time index gets its last entry,
+    /// and a producer snapshot at the end replaces those of earlier stops.
+    /// [`Partition::sync`] makes it durable.
+    pub fn seal(&mut self, durability: Durability) -> Result<()> {
+        self.locked(|partition| {
+            partition.active.seal()?;
+            partition.unsynced.insert(partition.active.base());
+            let listing = Listing::read(&*partition.host, &partition.directory)?;
+            let end = partition.end();
+            if !listing.snapshots.contains(&end) {
+                partition.write_snapshot(end, durability)?;
+            }
+            for stray in &listing.snapshots {
+                if *stray != end && listing.segments.binary_search(stray).is_err() {
+                    let path = segment_file(&partition.directory, *stray, Suffix::Snapshot);
+                    partition
+                        .host
+                        .remove_file(&path)
+                        .map_err(LogError::io("remove", &path))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs `work` under the partition's lock; it is handed the means to append.
+    pub(crate) fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&mut dyn FnMut(&mut [u8], Placement) -> Result<Appended>) -> Result<T>,
+    ) -> Result<T> {
+        self.locked(|partition| {
+            work(&mut |bytes, placement| partition.append_locked(bytes, placement))
+        })
+    }
+
+    /// Makes everything behind `synced`, whoever appended it, durable with the next
+    /// [`Partition::sync`].
+    pub(crate) fn distrust(&mut self, synced: Offset) -> Result<()> {
+        let segments = Listing::read(&*self.host, &self.directory)?.segments;
+        let first = segments.partition_point(|base| *base <= synced);
+        self.unsynced
+            .extend(segments.iter().skip(first.saturating_sub(1)).copied());
+        self.directory_unsynced = true;
+        Ok(())
+    }
+
+    /// Runs `work` under the partition's lock, caught up with other processes.
+    fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        take(&self.lock, &self.directory.join(PARTITION_METADATA))?;
+        let outcome = self.catch_up().and_then(|()| work(self));
+        self.release()?;
+        outcome
+    }
+
+    fn release(&self) -> Result<()> {
+        self.lock.unlock(APPEND).map_err(LogError::io(
+            "unlock",
+            &self.directory.join(PARTITION_METADATA),
+        ))
+    }
+
+    /// Sees what others appended, and the segments that they rolled.
+    fn catch_up(&mut self) -> Result<()> {
+        loop {
+            if self.active.has_grown()? {
+                let mut seen = Vec::new();
+                self.active.catch_up_to_end(|found| {
+                    seen.push(Noted::of(found)?);
+                    Ok(())
+                })?;
+                for noted in &seen {
+                    self.note(noted)?;
+                }
+            }
+            // Whoever rolls names the next segment after the end of this one.
+            let next = self.active.next();
+            if next == self.active.base() || !self.exists(next)? {
+                return Ok(());
+            }
+            self.active = ActiveSegment::open(
+                &self.host,
+                &self.directory,
+                next,
+                self.config.index_interval,
+            )?;
+            let listing = Listing {
+                segments: vec![next],
+                snapshots: vec![next],
+            };
+            self.epochs = read_epochs(&*self.host, &self.directory)?;
+            self.load_producers(&listing)?;
+        }
+    }
+
+    fn exists(&self, base: Offset) -> Result<bool> {
+        let path = segment_file(&self.directory, base, Suffix::Log);
+        match self.host.stat(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(LogError::io("look at", &path)(error)),
+        }
+    }
+
+    /// Checks the batches, gives them offsets and the leader's epoch.
+    fn place(
+        &self,
+        bytes: &mut [u8],
+        placement: Placement,
+        batches: &mut Vec<(usize, Summary)>,
+    ) -> Result<()> {
+        let mut next = self.end();
+        let mut start = 0;
+        while start < bytes.len() {
+            let at = LogError::format(self.active.path(), self.active.size() + start as u64);
+            let mut header = Header::parse(&bytes[start..]).map_err(at)?;
+            let size = header.size;
+            if size > bytes.len() - start {
+                let torn = crate::format::FormatError::torn("batch", 0, size, bytes.len() - start);
+                return Err(LogError::format(self.active.path(), self.active.size())(
+                    torn,
+                ));
+            }
+            let batch = &mut bytes[start..start + size];
+            match placement {
+                Placement::Next => {
+                    let span = header.last_offset.get() - header.base_offset.get();
+                    header.base_offset = next;
+                    header.last_offset = next.checked_add(span).ok_or_else(|| {
+                        LogError::Invalid(format!("{} is full: no offset is left", self.name))
+                    })?;
+                    patch_base_offset(batch, next);
+                }
+                Placement::Keep if header.base_offset < next => {
+                    return Err(LogError::OffsetTaken {
+                        partition: self.directory.clone(),
+                        offset: header.base_offset,
+                        end: next,
+                    });
+                }
+                Placement::Keep => {}
+            }
+            patch_leader_epoch(batch, self.epoch);
+            header.leader_epoch = Some(self.epoch);
+            self.check_producer(&header)?;
+            next = header.next_offset();
+            batches.push((start, Summary::of(&header)));
+            start += size;
+        }
+        Ok(())
+    }
+
+    fn check_producer(&self, header: &Header) -> Result<()> {
+        match self.producers.check(header) {
+            Verdict::Append => Ok(()),
+            Verdict::Duplicate { last_offset } => Err(LogError::Producer {
+                partition: self.directory.clone(),
+                producer: header.producer.map_or(-1, |p| p.id.get()),
+                expected: "a new batch".to_owned(),
+                found: format!("the one that is there up to offset {last_offset}"),
+            }),
+            Verdict::Refuse { expected, found } => Err(LogError::Producer {
+                partition: self.directory.clone(),
+                producer: header.producer.map_or(-1, |p| p.id.get()),
+                expected,
+                found,
+            }),
+        }
+    }
+
+    /// Writes placed batches, rolling where the configuration asks for it.
+    fn write(&mut self, bytes: &[u8], batches: &[(usize, Summary)]) -> Result<()> {
+        let mut rest = batches;
+        while let Some((start, first)) = rest.first() {
+            let end_of = |number: usize| rest.get(number + 1).map_or(bytes.len(), |(at, _)| *at);
+            if self.must_roll((end_of(0) - start) as u64, first) {
+                self.roll(first.base_offset)?;
+            }
+            let mut count = 1;
+            while let Some((_, next)) = rest.get(count)
+                && !self.would_roll((end_of(count) - start) as u64, next)
+            {
+                count += 1;
+            }
+            let end = end_of(count - 1);
+            let run: Vec<_> = rest[..count]
+                .iter()
+                .map(|(at, b)| (at - start, *b))
+                .collect();
+            self.active.append(&bytes[*start..end], &run)?;
+            self.unsynced.insert(self.active.base());
+            for (at, _) in &run {
+                let batch = UncheckedBatch::parse(&bytes[start + at..])
+                    .map_err(LogError::format(self.active.path(), 0))?;
+                let noted = Noted::of_batch(&batch)?;
+                self.note(&noted)?;
+            }
+            rest = &rest[count..];
+        }
+        Ok(())
+    }
+
+    /// Takes note of a batch that is in the log.
+    fn note(&mut self, noted: &Noted) -> Result<()> {
+        if let Some(epoch) = noted.summary.leader_epoch
+            && self.epochs.assign(epoch, noted.summary.base_offset)
+        {
+            let path = self.directory.join(LEADER_EPOCHS);
+            self.host
+                .replace(&path, &self.epochs.to_bytes(), Durability::None)
+                .map_err(LogError::io("replace", &path))?;
+            self.directory_unsynced = true;
+        }
+        let Some(header) = &noted.header else {
+            return Ok(());
+        };
+        match noted.marker {
+            None if !header.attributes.is_control() => self.producers.update(header),
+            None => {}
+            Some((commit, coordinator)) => {
+                if let Some(aborted) = self.producers.end_transaction(header, commit, coordinator) {
+                    self.add_aborted(&aborted)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to the transaction index, unless another process already has.
+    fn add_aborted(&mut self, aborted: &AbortedTxn) -> Result<()> {
+        let path = segment_file(&self.directory, self.active.base(), Suffix::TxnIndex);
+        let file = self
+            .host
+            .open(&path, Open::Create)
+            .map_err(LogError::io("open", &path))?;
+        let length = file.len().map_err(LogError::io("measure", &path))?;
+        let length = length - length % AbortedTxn::SIZE as u64;
+        let entry = aborted.encode();
+        if length > 0 {
+            let mut last = [0; AbortedTxn::SIZE];
+            file.read_at(&mut last, length - AbortedTxn::SIZE as u64)
+                .map_err(LogError::io("read", &path))?;
+            let last = AbortedTxn::decode(&last).map_err(LogError::format(&path, length))?;
+            if last.last_offset >= aborted.last_offset {
+                return Ok(());
+            }
+        }
+        file.write_at(&entry, length)
+            .map_err(LogError::io("write", &path))?;
+        self.directory_unsynced = true;
+        self.unsynced.insert(self.active.base());
+        Ok(())
+    }
+
+    fn must_roll(&self, bytes: u64, batch: &Summary) -> bool {
+        self.active.size() > 0 && self.would_roll(bytes, batch)
+    }
+
+    /// Whether `bytes` more, ending in `batch`, belong into the next segment.
+    fn would_roll(&self, bytes: u64, batch: &Summary) -> bool {
+        let too_large = self.active.size() + bytes > self.config.segment_bytes;
+        let too_old = match (batch.max_timestamp, self.active.first_time()) {
+            (Some(time), Some(first)) => {
+                time.get().saturating_sub(first.get()) > self.config.segment_ms
+            }
+            _ => false,
+        };
+        let too_far = RelativeOffset::of(self.active.base(), batch.last_offset).is_none();
+        too_large || too_old || too_far || self.active.index_bytes() + 12 > self.config.index_bytes
+    }
+
+    /// Starts the next segment at `base`, with a snapshot of the producers. The old
+    /// one is complete from here on.
+    fn roll(&mut self, base: Offset) -> Result<()> {
+        self.active.seal()?;
+        self.write_snapshot(base, Durability::None)?;
+        self.directory_unsynced = true;
+        self.unsynced.insert(self.active.base());
+        self.active = ActiveSegment::open(
+            &self.host,
+            &self.directory,
+            base,
+            self.config.index_interval,
+        )?;
+        self.unsynced.insert(base);
+        Ok(())
+    }
+
+    fn write_snapshot(&self, at: Offset, durability: Durability) -> Result<()> {
+        let path = segment_file(&self.directory, at, Suffix::Snapshot);
+        let bytes = producer_snapshot::encode(&self.producers.to_snapshot())
+            .map_err(LogError::format(&path, 0))?;
+        self.host
+            .replace(&path, &bytes, durability)
+            .map_err(LogError::io("write", &path))
+    }
+
+    /// The producers as of the end: the latest snapshot that can be read, then every
+    /// batch behind it.
+    fn load_producers(&mut self, listing: &Listing) -> Result<()> {
+        let end = self.active.next();
+        let mut from = listing.segments.first().copied().unwrap_or(end);
+        self.producers = ProducerStates::default();
+        for snapshot in listing.snapshots.iter().rev().filter(|at| **at <= end) {
+            let path = segment_file(&self.directory, *snapshot, Suffix::Snapshot);
+            match self.host.read(&path, MOST_SNAPSHOT) {
+                Ok(bytes) => {
+                    // One that is damaged is no loss: an earlier one and the log tell the same.
+                    if let Ok(entries) = producer_snapshot::decode(&bytes) {
+                        self.producers = ProducerStates::from_snapshot(&entries);
+                        from = *snapshot;
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(LogError::io("read", &path)(error)),
+            }
+        }
+        let first = listing.segments.partition_point(|base| *base <= from);
+        let base = self.active.base();
+        for sealed in &listing.segments[first.saturating_sub(1)..] {
+            if *sealed != base && from < end {
+                self.replay(*sealed, from)?;
+            }
+        }
+        if from < end {
+            self.replay(base, from)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Hands the batches of a segment from an offset on to the producer states.
+    fn replay(&mut self, base: Offset, from: Offset) -> Result<()> {
+        let segment = super::segment::Segment::new(&self.host, &self.directory, base);
+        let (log, length) = segment.open_log()?;
+        let position = segment.position_before(from, length)?;
+        let mut scanner = Scanner::new(log, &segment.path(Suffix::Log), position, length);
+        while let Ok(found) = scanner.next_batch()? {
+            let noted = Noted::of(&found)?;
+            if noted.summary.base_offset < from {
+                continue;
+            }
+            if let Some(header) = &noted.header {
+                match noted.marker {
+                    None if !header.attributes.is_control() => self.producers.update(header),
+                    None => {}
+                    Some((commit, coordinator)) => {
+                        self.producers.end_transaction(header, commit, coordinator);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_sealed(&self, base: Offset) -> Result<()> {
+        for suffix in [
+            Suffix::Log,
+            Suffix::Index,
+            Suffix::TimeIndex,
+            Suffix::TxnIndex,
+        ] {
+            let path = segment_file(&self.directory, base, suffix);
+            match self.host.open(&path, Open::Write) {
+                Ok(file) => file.sync().map_err(LogError::io("sync", &path))?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(LogError::io("open", &path)(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest time of a record in the last segment.
+    pub fn latest_time(&self) -> Option<Timestamp> {
+        self.active.latest().map(|(time, _)| time)
+    }
+}
+
+/// What a partition remembers of a batch.
+struct Noted {
+    summary: Summary,
+    header: Option<Header>,
+    /// Of an end-of-transaction marker: whether it commits, and its coordinator.
+    marker: Option<(bool, i32)>,
+}
+
+impl Noted {
+    fn of(found: &Found<'_>) -> Result<Self> {
+        if found.prefix.magic != 2 {
+            let summary = found
+                .summary()
+                .map_err(LogError::format(Path::new(""), found.position))?;
+            return Ok(Self {
+                summary,
+                header: None,
+                marker: None,
+            });
+        }
+        let batch = UncheckedBatch::parse(found.bytes)
+            .map_err(LogError::format(Path::new(""), found.position))?;
+        Self::of_batch(&batch)
+    }
+
+    fn of_batch(batch: &UncheckedBatch<'_>) -> Result<Self> {
+        let header = *batch.header();
+        Ok(Self {
+            summary: Summary::of(&header),
+            header: Some(header),
+            marker: if header.attributes.is_control() {
+                marker_of(batch)
+            } else {
+                None
+            },
+        })
+    }
+}
+
+/// The end of a transaction that a control batch marks, if it is one.
+pub(crate) fn marker_of(batch: &UncheckedBatch<'_>) -> Option<(bool, i32)> {
+    let mut scratch = Scratch::new();
+    let batch = batch.check().ok()?;
+    let record = batch.records(&mut scratch).ok()?.next()?.ok()?;
+    let commit = match ControlType::decode_key(record.key?).ok()? {
+        ControlType::Commit => true,
+        ControlType::Abort => false,
+        _ => return None,
+    };
+    let marker = EndTxnMarker::decode(record.value?).ok()?;
+    Some((commit, marker.coordinator_epoch))
+}
+
+/// The segments and snapshots of a partition's directory, in order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listing {
+    pub(crate) segments: Vec<Offset>,
+    pub(crate) snapshots: Vec<Offset>,
+}
+
+impl Listing {
+    pub(crate) fn read(host: &dyn Host, directory: &Path) -> Result<Self> {
+        let mut listing = Self::default();
+        for entry in host
+            .list(directory)
+            .map_err(LogError::io("list", directory))?
+        {
+            match parse_segment_file(&entry.name) {
+                Some((base, Suffix::Log)) => listing.segments.push(base),
+                Some((base, Suffix::Snapshot)) => listing.snapshots.push(base),
+                _ => {}
+            }
+        }
+        listing.segments.sort_unstable();
+        listing.snapshots.sort_unstable();
+        Ok(listing)
+    }
+}
+
+fn take(lock: &Arc<dyn File>, path: &Path) -> Result<()> {
+    lock.lock(APPEND, Lock::Exclusive, Wait::Yes)
+        .map_err(LogError::io("lock", path))?;
+    Ok(())
+}
+
+pub(crate) fn read_epochs(host: &dyn Host, directory: &Path) -> Result<LeaderEpochs> {
+    let path = directory.join(LEADER_EPOCHS);
+    match host.read(&path, 64 << 20) {
+        Ok(bytes) => LeaderEpochs::parse(&bytes).map_err(LogError::format(&path, 0)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(LeaderEpochs::new()),
+        Err(error) => Err(LogError::io("read", &path)(error)),
+    }
+}

@@ -1,0 +1,258 @@
+//! What a partition knows of its producers: the last batches of each, for
+//! idempotence, and the transactions that are open, for the last stable offset.
+//!
+//! Invariants: `open` holds an entry for exactly those producers whose
+//! `transaction` is `Some`; a producer keeps at most [`KEPT_BATCHES`] batches.
+//!
+//! Source: `org.apache.kafka.storage.internals.log.ProducerStateManager`,
+//! `ProducerAppendInfo`; KIP-98, KIP-360, KIP-890.
+
+use crate::format::batch::{Header, Producer};
+use crate::format::producer_snapshot::ProducerEntry;
+use crate::format::txn_index::AbortedTxn;
+use crate::format::{Offset, ProducerEpoch, ProducerId, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many batches of each producer are remembered to know a retry again.
+pub const KEPT_BATCHES: usize = 5;
+
+/// The producers of a partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProducerStates {
+    producers: BTreeMap<ProducerId, State>,
+    /// First offsets of open transactions.
+    open: BTreeMap<Offset, ProducerId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    epoch: Option<ProducerEpoch>,
+    batches: VecDeque<Kept>,
+    last_timestamp: Option<Timestamp>,
+    coordinator_epoch: Option<i32>,
+    transaction: Option<Offset>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    first_sequence: i32,
+    last_sequence: i32,
+    last_offset: Offset,
+    offset_delta: i32,
+}
+
+/// What to do with a batch of an idempotent producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the next one.
+    Append,
+    /// It is there already, ending at this offset.
+    Duplicate {
+        /// The last offset of the batch that is there.
+        last_offset: Offset,
+    },
+    /// It must not be appended.
+    Refuse {
+        /// What may come.
+        expected: String,
+        /// What came.
+        found: String,
+    },
+}
+
+impl ProducerStates {
+    /// From the entries of a snapshot file.
+    pub fn from_snapshot(entries: &[ProducerEntry]) -> Self {
+        let mut states = Self::default();
+        for entry in entries {
+            let mut batches = VecDeque::new();
+            if let (Some(first_sequence), Some(last_sequence), Some(last_offset)) = (
+                entry.first_sequence(),
+                entry.last_sequence,
+                entry.last_offset,
+            ) {
+                batches.push_back(Kept {
+                    first_sequence,
+                    last_sequence,
+                    last_offset,
+                    offset_delta: entry.offset_delta,
+                });
+            }
+            if let Some(first) = entry.current_txn_first_offset {
+                states.open.insert(first, entry.producer_id);
+            }
+            states.producers.insert(
+                entry.producer_id,
+                State {
+                    epoch: entry.epoch,
+                    batches,
+                    last_timestamp: entry.timestamp,
+                    coordinator_epoch: entry.coordinator_epoch,
+                    transaction: entry.current_txn_first_offset,
+                },
+            );
+        }
+        states
+    }
+
+    /// The entries for a snapshot file.
+    pub fn to_snapshot(&self) -> Vec<ProducerEntry> {
+        let entry = |(id, state): (&ProducerId, &State)| {
+            let last = state.batches.back();
+            ProducerEntry {
+                producer_id: *id,
+                epoch: state.epoch,
+                last_sequence: last.map(|last| last.last_sequence),
+                last_offset: last.map(|last| last.last_offset),
+                offset_delta: last.map_or(0, |last| last.offset_delta),
+                timestamp: state.last_timestamp,
+                coordinator_epoch: state.coordinator_epoch,
+                current_txn_first_offset: state.transaction,
+            }
+        };
+        self.producers.iter().map(entry).collect()
+    }
+
+    /// Whether no producer is known.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
+    }
+
+    /// The first offset of the oldest transaction that is open.
+    pub fn first_open(&self) -> Option<Offset> {
+        self.open.keys().next().copied()
+    }
+
+    /// Every open transaction: its first offset and its producer.
+    pub fn open(&self) -> impl Iterator<Item = (Offset, ProducerId)> + '_ {
+        self.open.iter().map(|(offset, id)| (*offset, *id))
+    }
+
+    /// The term in which a producer was last seen.
+    pub fn epoch(&self, id: ProducerId) -> Option<ProducerEpoch> {
+        self.producers.get(&id)?.epoch
+    }
+
+    /// Whether a data batch may be appended, as a leader asks before it does.
+    pub fn check(&self, header: &Header) -> Verdict {
+        let Some(Producer {
+            id,
+            epoch,
+            base_sequence: Some(first),
+        }) = header.producer
+        else {
+            return Verdict::Append;
+        };
+        let Some(state) = self.producers.get(&id) else {
+            return Verdict::Append;
+        };
+        if let Some(current) = state.epoch
+            && epoch < current
+        {
+            return Verdict::Refuse {
+                expected: format!("epoch {current} or later"),
+                found: format!("epoch {epoch}"),
+            };
+        }
+        if Some(epoch) > state.epoch {
+            return if first == 0 {
+                Verdict::Append
+            } else {
+                Verdict::Refuse {
+                    expected: format!("sequence 0 in the new epoch {epoch}"),
+                    found: format!("sequence {first}"),
+                }
+            };
+        }
+        let last = header.last_sequence();
+        if let Some(known) = state
+            .batches
+            .iter()
+            .find(|kept| kept.first_sequence == first && Some(kept.last_sequence) == last)
+        {
+            return Verdict::Duplicate {
+                last_offset: known.last_offset,
+            };
+        }
+        match state.batches.back() {
+            Some(kept) => {
+                let next = crate::format::batch::sequence_after(kept.last_sequence, 1);
+                if first == next {
+                    Verdict::Append
+                } else {
+                    Verdict::Refuse {
+                        expected: format!("sequence {next}"),
+                        found: format!("sequence {first}"),
+                    }
+                }
+            }
+            // Its batches were deleted by retention: any sequence may follow.
+            None => Verdict::Append,
+        }
+    }
+
+    /// Takes note of a data batch that is in the log.
+    pub fn update(&mut self, header: &Header) {
+        let Some(producer) = header.producer else {
+            return;
+        };
+        let state = self.state(producer);
+        state.last_timestamp = header.max_timestamp;
+        if let (Some(first_sequence), Some(last_sequence)) =
+            (producer.base_sequence, header.last_sequence())
+        {
+            if state.batches.len() == KEPT_BATCHES {
+                state.batches.pop_front();
+            }
+            state.batches.push_back(Kept {
+                first_sequence,
+                last_sequence,
+                last_offset: header.last_offset,
+                offset_delta: (header.last_offset.get() - header.base_offset.get()) as i32,
+            });
+        }
+        if header.attributes.is_transactional() && state.transaction.is_none() {
+            state.transaction = Some(header.base_offset);
+            self.open.insert(header.base_offset, producer.id);
+        }
+    }
+
+    /// Takes note of a marker that is in the log. Where it ends a transaction with
+    /// an abort, that is what the transaction index must hold; its last stable
+    /// offset is the oldest that is still open, or the one behind the marker.
+    pub fn end_transaction(
+        &mut self,
+        header: &Header,
+        commit: bool,
+        coordinator_epoch: i32,
+    ) -> Option<AbortedTxn> {
+        let producer = header.producer?;
+        let state = self.state(producer);
+        state.coordinator_epoch = Some(coordinator_epoch);
+        state.last_timestamp = header.max_timestamp;
+        let first_offset = state.transaction.take()?;
+        self.open.remove(&first_offset);
+        (!commit).then(|| AbortedTxn {
+            producer_id: producer.id,
+            first_offset,
+            last_offset: header.last_offset,
+            last_stable_offset: self.first_open().unwrap_or(header.next_offset()),
+        })
+    }
+
+    /// The state of a producer, its batches forgotten where its term is new.
+    fn state(&mut self, producer: Producer) -> &mut State {
+        let state = self.producers.entry(producer.id).or_insert_with(|| State {
+            epoch: Some(producer.epoch),
+            batches: VecDeque::new(),
+            last_timestamp: None,
+            coordinator_epoch: None,
+            transaction: None,
+        });
+        if Some(producer.epoch) > state.epoch {
+            state.epoch = Some(producer.epoch);
+            state.batches.clear();
+        }
+        state
+    }
+}
