@@ -198,6 +198,8 @@ pub struct Header {
     pub max_timestamp: Option<Timestamp>,
     /// Who wrote it.
     pub producer: Option<Producer>,
+    /// A base sequence without a producer id: Kafka's group coordinator writes 0 there.
+    pub stray_sequence: Option<i32>,
     /// How many records it holds; 0 only where compaction emptied it.
     pub record_count: usize,
 }
@@ -266,6 +268,7 @@ impl Header {
                 base_sequence: (base_sequence >= 0).then_some(base_sequence),
             }),
         };
+        let stray_sequence = (producer.is_none() && base_sequence >= 0).then_some(base_sequence);
         Ok(Self {
             base_offset: prefix.offset,
             last_offset,
@@ -276,6 +279,7 @@ impl Header {
             base_timestamp: Timestamp::from_wire(base_timestamp),
             max_timestamp: Timestamp::from_wire(max_timestamp),
             producer,
+            stray_sequence,
             record_count,
         })
     }
@@ -285,9 +289,17 @@ impl Header {
         self.last_offset.next()
     }
 
+    /// The sequence number of the first record, whoever gave it.
+    pub fn base_sequence(&self) -> Option<i32> {
+        match self.producer {
+            Some(producer) => producer.base_sequence,
+            None => self.stray_sequence,
+        }
+    }
+
     /// The sequence number of the last record, which wraps from `i32::MAX` to 0.
     pub fn last_sequence(&self) -> Option<i32> {
-        let base = self.producer?.base_sequence?;
+        let base = self.base_sequence()?;
         let delta = self.last_offset.get() - self.base_offset.get();
         Some(sequence_after(base, delta))
     }
@@ -587,7 +599,7 @@ impl Header {
         let delta = i32::try_from(self.last_offset.get() - self.base_offset.get())
             .expect("a batch spans at most 2^31 offsets");
         let (id, epoch, sequence) = match self.producer {
-            None => (-1, -1, -1),
+            None => (-1, -1, self.stray_sequence.unwrap_or(-1)),
             Some(p) => (p.id.get(), p.epoch.get(), p.base_sequence.unwrap_or(-1)),
         };
         let count = i32::try_from(self.record_count).expect("a count fits its field");

@@ -242,6 +242,7 @@ impl BatchBuilder {
             base_timestamp: self.base_timestamp,
             max_timestamp: seal.append_time.or(self.max_timestamp),
             producer: seal.producer,
+            stray_sequence: None,
             record_count: self.count,
         }
     }

@@ -22,6 +22,16 @@ pub(crate) fn unpack(name: &str, into: &Path) {
 /// The files of an archive by their paths, such as `events-0/partition.metadata`.
 pub(crate) fn files(name: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
+    each_file(name, |path, bytes| {
+        files.insert(path.to_owned(), bytes.to_vec());
+    });
+    files
+}
+
+/// The files of an archive, one at a time: those of [`UNCLEAN`] are large together,
+/// being mostly holes.
+pub(crate) fn each_file(name: &str, mut each: impl FnMut(&str, &[u8])) {
+    let mut bytes = Vec::new();
     for entry in open(name).entries().expect("the archive has entries") {
         let mut entry = entry.expect("the archive is whole");
         if entry.header().entry_type().is_dir() {
@@ -29,12 +39,10 @@ pub(crate) fn files(name: &str) -> BTreeMap<String, Vec<u8>> {
         }
         let path = entry.path().expect("paths are plain").into_owned();
         let path = path.strip_prefix(".").unwrap_or(&path);
-        let path = path.to_str().expect("paths are UTF-8").to_owned();
-        let mut bytes = Vec::new();
+        bytes.clear();
         entry.read_to_end(&mut bytes).expect("the entry is whole");
-        files.insert(path, bytes);
+        each(path.to_str().expect("paths are UTF-8"), &bytes);
     }
-    files
 }
 
 fn open(name: &str) -> tar::Archive<impl std::io::Read> {
