@@ -125,10 +125,10 @@ impl ClassicGroupValue {
 }
 
 /// A version, then the body; as for Kafka, a later version has the fields of the
-/// last known one first, and what follows is ignored.
+/// last known one first, what follows is ignored, and one below 0 is 0.
 fn read_consumer_protocol<T: Message>(bytes: &[u8]) -> Result<(T, i16)> {
     let mut reader = Reader::new(bytes);
-    let version = reader.i16("consumer protocol version")?;
+    let version = reader.i16("consumer protocol version")?.max(0);
     let value = T::read(&mut reader, T::layout(version), "consumer protocol")?;
     Ok((value, version))
 }
