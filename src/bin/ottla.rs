@@ -1,3 +1,5 @@
 //! `ottla`: finds and runs `ottla-VERB`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ottla::tools::front::main()
+}

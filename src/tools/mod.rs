@@ -1,12 +1,26 @@
 //! The command line: parsing, rendering, exit codes.
+//!
+//! A program is a definition in [`args`], which `validate`s into options that
+//! cannot contradict themselves, and a module that does the work.
 
+pub mod args;
+pub mod consume;
 pub mod csv_rows;
 pub mod error;
 pub mod format_string;
+pub mod front;
+pub mod generated;
 pub mod input;
+pub mod interrupt;
 pub mod json_envelope;
 pub mod lines;
 pub mod location;
 pub mod offsets;
 pub mod output;
+pub mod produce;
+pub mod progress;
+pub mod run;
+pub mod settings;
+pub mod table;
 pub mod time_spec;
+pub mod topics;

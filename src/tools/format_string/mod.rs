@@ -27,6 +27,7 @@ mod render;
 mod time;
 
 pub(in crate::tools) use number::write_decimal;
+pub(in crate::tools) use parse::unescape;
 pub use reader::FormatReader;
 pub(in crate::tools) use render::write_base64;
 

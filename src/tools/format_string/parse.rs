@@ -315,7 +315,7 @@ impl<'a> Scanner<'a> {
 
 /// The byte of an escape, and how many bytes follow its backslash; the error is
 /// what was found there.
-pub(super) fn unescape(behind: &str) -> std::result::Result<(u8, usize), String> {
+pub(in crate::tools) fn unescape(behind: &str) -> std::result::Result<(u8, usize), String> {
     let first = behind.chars().next();
     Ok(match first {
         Some('n') => (b'\n', 1),

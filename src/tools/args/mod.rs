@@ -1,0 +1,116 @@
+//! The command lines: one definition per program feeds its parser, its help, its
+//! man page and its completions.
+//!
+//! Each `…Args` is what was typed; its `validate` turns it into `…Options`,
+//! which cannot contradict themselves.
+
+pub mod consume;
+pub mod front;
+pub mod produce;
+pub mod topics;
+mod values;
+
+pub use values::{DataFormat, OneByte, Separator, Sync};
+
+use super::error::{Result, ToolError};
+use super::settings::{Settings, Verb};
+use crate::host::Host;
+use clap::Args;
+use std::path::Path;
+
+/// Options that every verb has.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArgs {
+    /// Sets a property by its Apache Kafka or librdkafka name
+    #[arg(
+        short = 'X',
+        long = "property",
+        value_name = "NAME=VALUE",
+        help_heading = "Common options"
+    )]
+    pub properties: Vec<String>,
+
+    /// Reads properties from a profile: a name (~/.config/ottla/NAME.properties) or a file
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Common options",
+        hide_short_help = true
+    )]
+    pub profile: Option<String>,
+
+    /// Says nothing but errors: no progress, no summary
+    #[arg(short, long, help_heading = "Common options")]
+    pub quiet: bool,
+}
+
+impl CommonArgs {
+    /// Everything that is set by other means than flags.
+    pub fn settings(&self, verb: Verb, data: Option<&Path>, host: &dyn Host) -> Result<Settings> {
+        let variable = |name: &str| std::env::var(name).ok();
+        Settings::load(
+            verb,
+            &self.properties,
+            self.profile.as_deref(),
+            data,
+            &variable,
+            host,
+        )
+    }
+}
+
+/// Every program's definition, by name; man pages and completions come from it.
+pub fn commands() -> Vec<(&'static str, clap::Command)> {
+    vec![
+        ("ottla", front::command()),
+        ("ottla-consume", consume::command()),
+        ("ottla-produce", produce::command()),
+        ("ottla-topics", topics::command()),
+    ]
+}
+
+/// What every `--help` and man page says at its end.
+fn exit_status() -> String {
+    let mut text = String::from("Exit status:\n");
+    for (exit, meaning) in super::error::Exit::TABLE {
+        text.push_str(&format!("  {}  {meaning}\n", exit.code()));
+    }
+    text
+}
+
+/// Both ends of the help: examples on one screen, and everything else behind them.
+fn with_help(command: clap::Command, examples: &'static str, more: &str) -> clap::Command {
+    command
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(format!("Examples:\n{examples}"))
+        .after_long_help(format!("Examples:\n{examples}\n{more}{}", exit_status()))
+        .max_term_width(100)
+}
+
+/// Turns clap's verdict into ours: help and version are printed and end the
+/// program well, anything else is a usage error in clap's words.
+pub fn parse<T: clap::FromArgMatches>(
+    command: clap::Command,
+    arguments: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Result<Option<T>> {
+    let parsed = command
+        .try_get_matches_from(arguments)
+        .and_then(|matches| T::from_arg_matches(&matches));
+    match parsed {
+        Ok(args) => Ok(Some(args)),
+        Err(error) if error.use_stderr() => {
+            let text = error.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            Err(ToolError::usage(text.trim_end()))
+        }
+        Err(error) => {
+            error.print().map_err(|error| ToolError::stdout(&error))?;
+            Ok(None)
+        }
+    }
+}
+
+/// A conflict between two options that clap does not know of.
+fn conflict(one: &str, other: &str) -> ToolError {
+    ToolError::usage(format!("{one} cannot be used with {other}"))
+}

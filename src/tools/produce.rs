@@ -1,0 +1,10 @@
+//! The work of `ottla produce`.
+
+use super::args::produce::ProduceOptions;
+use super::error::{Result, ToolError};
+use crate::host::Host;
+
+/// Does what the options say.
+pub fn run(_options: &ProduceOptions, _host: &dyn Host) -> Result<()> {
+    Err(ToolError::failed("not built yet"))
+}

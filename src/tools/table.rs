@@ -1,0 +1,176 @@
+//! Tables: aligned columns for people; JSON, CSV or TSV with the same names for
+//! scripts.
+
+use super::args::DataFormat;
+use super::csv_rows::write_field;
+use serde_json::{Map, Value};
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Padding, Style};
+
+/// Rows under names. Names are stable: scripts rely on them.
+#[derive(Debug, Clone)]
+pub struct Table {
+    names: &'static [&'static str],
+    rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    /// No rows yet.
+    pub const fn new(names: &'static [&'static str]) -> Self {
+        Self {
+            names,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row with as many cells as there are names.
+    pub fn push(&mut self, row: Vec<Value>) {
+        assert_eq!(row.len(), self.names.len(), "a cell for each name");
+        self.rows.push(row);
+    }
+
+    /// The rows as JSON objects.
+    pub fn to_json(&self) -> Value {
+        let object = |row: &Vec<Value>| {
+            let names = self.names.iter().map(|name| (*name).to_owned());
+            Value::Object(names.zip(row.iter().cloned()).collect::<Map<_, _>>())
+        };
+        Value::Array(self.rows.iter().map(object).collect())
+    }
+
+    /// The rows as text that ends with a newline.
+    pub fn render(&self, format: DataFormat) -> Vec<u8> {
+        match format {
+            DataFormat::Table => self.for_people().into_bytes(),
+            DataFormat::Json => {
+                let mut text = serde_json::to_vec_pretty(&self.to_json()).expect("values are JSON");
+                text.push(b'\n');
+                text
+            }
+            DataFormat::Csv => self.separated(b','),
+            DataFormat::Tsv => self.separated(b'\t'),
+        }
+    }
+
+    fn for_people(&self) -> String {
+        let mut builder = Builder::new();
+        builder.push_record(self.names.iter().map(|name| heading(name)));
+        for row in &self.rows {
+            builder.push_record(row.iter().map(plain));
+        }
+        let mut table = builder.build();
+        table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
+        for column in 0..self.names.len() {
+            let numbers = self.rows.iter().map(|row| &row[column]);
+            if !self.rows.is_empty()
+                && numbers
+                    .clone()
+                    .all(|cell| cell.is_number() || cell.is_null())
+            {
+                table.modify(Columns::one(column), Alignment::right());
+            }
+        }
+        let mut text = String::new();
+        for line in table.to_string().lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn separated(&self, separator: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        let names = self
+            .names
+            .iter()
+            .map(|name| Some((*name).to_owned()))
+            .collect();
+        let rows = self.rows.iter().map(|row| {
+            let cell = |cell: &Value| (!cell.is_null()).then(|| plain(cell));
+            row.iter().map(cell).collect::<Vec<_>>()
+        });
+        for row in std::iter::once(names).chain(rows) {
+            for (at, cell) in row.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(separator);
+                }
+                match cell {
+                    None => {}
+                    Some(cell) if separator == b'\t' => {
+                        out.extend_from_slice(cell.replace(['\t', '\n', '\r'], " ").as_bytes());
+                    }
+                    Some(cell) => write_field(&mut out, Some(cell.as_bytes())),
+                }
+            }
+            out.push(b'\n');
+        }
+        out
+    }
+}
+
+/// `logStartOffset` as a heading: `LOG START OFFSET`.
+fn heading(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() {
+            text.push(' ');
+        }
+        text.extend(letter.to_uppercase());
+    }
+    text
+}
+
+fn plain(cell: &Value) -> String {
+    match cell {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Object(map) => {
+            let pairs = map
+                .iter()
+                .map(|(name, value)| format!("{name}={}", plain(value)));
+            pairs.collect::<Vec<_>>().join(",")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn table() -> Table {
+        let mut table = Table::new(&["topic", "endOffset"]);
+        table.push(vec![json!("a"), json!(7)]);
+        table.push(vec![json!("long,name"), json!(null)]);
+        table
+    }
+
+    #[test]
+    fn a_table_aligns_numbers_right_and_has_no_trailing_spaces() {
+        let text = String::from_utf8(table().render(DataFormat::Table)).unwrap();
+        assert_eq!(
+            text,
+            "TOPIC      END OFFSET\na                   7\nlong,name           -\n"
+        );
+    }
+
+    #[test]
+    fn scripts_get_stable_names() {
+        let text = |format| String::from_utf8(table().render(format)).unwrap();
+        assert_eq!(
+            text(DataFormat::Csv),
+            "topic,endOffset\na,7\n\"long,name\",\n"
+        );
+        assert_eq!(
+            text(DataFormat::Tsv),
+            "topic\tendOffset\na\t7\nlong,name\t\n"
+        );
+        assert_eq!(
+            serde_json::from_str::<Value>(&text(DataFormat::Json)).unwrap(),
+            json!([{"topic": "a", "endOffset": 7}, {"topic": "long,name", "endOffset": null}])
+        );
+    }
+}
