@@ -8,7 +8,7 @@ complete -c ottla-produce -l kcat-format -d 'The same, with the tokens of kcat, 
 complete -c ottla-produce -l delimiter -d 'Records end with SEP [default: a newline]' -r
 complete -c ottla-produce -l max-message-bytes -d 'Refuses records longer than this' -r
 complete -c ottla-produce -s p -l partition -d 'Writes to this partition only' -r
-complete -c ottla-produce -l partitioner -d 'Chooses partitions: murmur2 (as Java clients), crc32 (as librdkafka), fnv1a, random, round-robin' -r
+complete -c ottla-produce -l partitioner -d 'Chooses partitions: murmur2_random (as Java clients, the default), consistent_random (as librdkafka), fnv1a_random (as Sarama), murmur2, consistent, fnv1a, random, round-robin' -r
 complete -c ottla-produce -s z -l compression -d 'Compresses batches: none, gzip, snappy, lz4 or zstd, with :LEVEL where there are levels' -r
 complete -c ottla-produce -l timestamp -d 'Gives every record this time instead of the present' -r
 complete -c ottla-produce -l sync -d 'When written records are made durable' -r -f -a "end\t'Once, before it exits; exit status 0 then means that all of it survives a power cut'

@@ -6,6 +6,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     run::run(command(), |args: ConsumeArgs, host| {
-        consume::run(&args.validate(host)?, host)
+        consume::run(&args.validate(&**host)?, host)
     })
 }

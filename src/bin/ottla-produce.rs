@@ -6,6 +6,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     run::run(command(), |args: ProduceArgs, host| {
-        produce::run(&args.validate(host)?, host)
+        produce::run(&args.validate(&**host)?, host)
     })
 }

@@ -6,6 +6,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     run::run(command(), |args: TopicsArgs, host| {
-        topics::run(&args.validate(host)?, host)
+        topics::run(&args.validate(&**host)?, host)
     })
 }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 pub mod real;
 pub mod sim;
+pub mod wakeable;
 
 /// Files, directories, clock and randomness.
 pub trait Host: Send + Sync {

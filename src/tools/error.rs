@@ -8,6 +8,7 @@
 //! hint: `ottla topics /var/kafka` lists the topics
 //! ```
 
+use crate::log::LogError;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
@@ -169,6 +170,17 @@ impl fmt::Display for ToolError {
 }
 
 impl std::error::Error for ToolError {}
+
+impl From<LogError> for ToolError {
+    fn from(error: LogError) -> Self {
+        let exit = match &error {
+            LogError::Locked { .. } => Exit::Locked,
+            error if error.is_damage() => Exit::Damage,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
 
 /// The known name that a mistyped one is nearest to, if any is near.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

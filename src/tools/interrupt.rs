@@ -2,7 +2,7 @@
 //! second kills it.
 
 use super::error::{Result, ToolError};
-use rustix::event::{PollFd, PollFlags};
+use crate::host::wakeable::read_stdin;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, PipeReader, Read};
 use std::sync::Arc;
@@ -62,26 +62,10 @@ impl<'a> Input<'a> {
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let stdin = io::stdin();
-        loop {
-            if self.interrupt.is_set() {
-                return Ok(0);
-            }
-            let mut ready = [
-                PollFd::new(&stdin, PollFlags::IN),
-                PollFd::new(&self.interrupt.wake, PollFlags::IN),
-            ];
-            match rustix::event::poll(&mut ready, None) {
-                Ok(_) if !ready[1].revents().is_empty() => continue,
-                Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            match rustix::io::read(&stdin, &mut *buffer) {
-                Ok(read) => return Ok(read),
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if self.interrupt.is_set() {
+            return Ok(0);
         }
+        let read = read_stdin(&self.interrupt.wake, buffer)?;
+        Ok(read.unwrap_or(0))
     }
 }

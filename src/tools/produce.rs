@@ -3,8 +3,9 @@
 use super::args::produce::ProduceOptions;
 use super::error::{Result, ToolError};
 use crate::host::Host;
+use std::sync::Arc;
 
 /// Does what the options say.
-pub fn run(_options: &ProduceOptions, _host: &dyn Host) -> Result<()> {
+pub fn run(_options: &ProduceOptions, _host: &Arc<dyn Host>) -> Result<()> {
     Err(ToolError::failed("not built yet"))
 }

@@ -1,21 +1,24 @@
 //! How far a tool is, shown on standard error where that is a terminal, and the
 //! one line that ends a run that wrote.
 
+use crate::host::Host;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Counts records and bytes, and shows them now and then.
 pub struct Progress {
     bar: Option<ProgressBar>,
-    started: Instant,
+    host: Arc<dyn Host>,
+    started: Duration,
     records: u64,
     bytes: u64,
 }
 
 impl Progress {
     /// Starts the clock. Shows nothing when `quiet`, or off a terminal.
-    pub fn start(quiet: bool) -> Self {
+    pub fn start(host: &Arc<dyn Host>, quiet: bool) -> Self {
         let shown = !quiet && std::io::stderr().is_terminal();
         let bar = shown.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
@@ -26,7 +29,8 @@ impl Progress {
         });
         Self {
             bar,
-            started: Instant::now(),
+            host: Arc::clone(host),
+            started: host.monotonic(),
             records: 0,
             bytes: 0,
         }
@@ -55,7 +59,7 @@ impl Progress {
 
     /// Since the start.
     pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.host.monotonic().saturating_sub(self.started)
     }
 
     /// Takes the progress off the terminal.

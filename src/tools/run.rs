@@ -7,15 +7,19 @@ use crate::host::Host;
 use crate::host::real::RealHost;
 use clap::FromArgMatches;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Parses the command line into `Args` and runs the tool on it.
 pub fn run<Args: FromArgMatches>(
     command: clap::Command,
-    tool: impl FnOnce(Args, &dyn Host) -> Result<()>,
+    tool: impl FnOnce(Args, &Arc<dyn Host>) -> Result<()>,
 ) -> ExitCode {
     let name = command.get_name().to_owned();
     let outcome = match args::parse(command, std::env::args_os()) {
-        Ok(Some(arguments)) => tool(arguments, &RealHost),
+        Ok(Some(arguments)) => {
+            let host: Arc<dyn Host> = Arc::new(RealHost);
+            tool(arguments, &host)
+        }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };

@@ -2,6 +2,7 @@
 
 use super::{CommonArgs, OneByte, Separator, Sync, conflict};
 use crate::format::compression::{Codec, Compression};
+use crate::format::partitioner::Partitioner;
 use crate::format::record::HeadersBuf;
 use crate::format::types::{PartitionId, Timestamp};
 use crate::host::Host;
@@ -113,7 +114,7 @@ struct WriteArgs {
     #[arg(short, long, value_name = "N", conflicts_with = "partitioner", value_parser = clap::value_parser!(i32).range(0..))]
     partition: Option<i32>,
 
-    /// Chooses partitions: murmur2 (as Java clients), crc32 (as librdkafka), fnv1a, random, round-robin
+    /// Chooses partitions: murmur2_random (as Java clients, the default), consistent_random (as librdkafka), fnv1a_random (as Sarama), murmur2, consistent, fnv1a, random, round-robin
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     partitioner: Option<String>,
 
@@ -161,7 +162,7 @@ pub struct ProduceOptions {
     /// The one partition to write to, by option or by location.
     pub partition: Option<PartitionId>,
     /// How partitions are chosen otherwise.
-    pub partitioner: Partitioner,
+    pub partitioner: PartitionChoice,
     /// How batches are compressed; `None` leaves it to the topic's `compression.type`.
     pub compression: Option<Compression>,
     /// The bytes at which a batch is full, where they are set.
@@ -190,66 +191,45 @@ pub enum Transaction {
 }
 
 /// How a record without a given partition gets one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Partitioner {
-    /// murmur2 of the key, as Java clients; without a key, sticky for a batch.
-    #[default]
-    Murmur2,
-    /// CRC-32 of the key, as librdkafka's `consistent_random`; without a key, sticky.
-    Crc32,
-    /// FNV-1a of the key, as Sarama; without a key, sticky.
-    Fnv1a,
-    /// At random, whatever the key.
-    Random,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionChoice {
+    /// By its key; where that leaves it open, sticky for a batch.
+    Key(Partitioner),
     /// One after the other, whatever the key.
     RoundRobin,
 }
 
-impl Partitioner {
-    /// Every name that is taken; the first of each kind is ours.
-    const NAMES: [(&'static str, Self); 21] = [
-        ("murmur2", Self::Murmur2),
-        ("default", Self::Murmur2),
-        ("sticky", Self::Murmur2),
-        ("murmur2_random", Self::Murmur2),
-        (
-            "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
-            Self::Murmur2,
-        ),
-        (
-            "org.apache.kafka.clients.producer.UniformStickyPartitioner",
-            Self::Random,
-        ),
-        ("crc32", Self::Crc32),
-        ("consistent", Self::Crc32),
-        ("consistent_random", Self::Crc32),
-        ("fnv1a", Self::Fnv1a),
-        ("fnv1a_random", Self::Fnv1a),
-        ("random", Self::Random),
+impl PartitionChoice {
+    /// Names besides librdkafka's.
+    const ALIASES: [(&'static str, Self); 9] = [
+        ("default", Self::Key(Partitioner::Murmur2Random)),
+        ("java", Self::Key(Partitioner::Murmur2Random)),
+        ("DefaultPartitioner", Self::Key(Partitioner::Murmur2Random)),
+        ("crc32", Self::Key(Partitioner::ConsistentRandom)),
+        ("librdkafka", Self::Key(Partitioner::ConsistentRandom)),
+        ("UniformStickyPartitioner", Self::Key(Partitioner::Random)),
         ("round-robin", Self::RoundRobin),
         ("round_robin", Self::RoundRobin),
-        ("roundrobin", Self::RoundRobin),
-        (
-            "org.apache.kafka.clients.producer.RoundRobinPartitioner",
-            Self::RoundRobin,
-        ),
         ("RoundRobinPartitioner", Self::RoundRobin),
-        ("DefaultPartitioner", Self::Murmur2),
-        ("fnv-1a", Self::Fnv1a),
-        ("crc-32", Self::Crc32),
-        ("java", Self::Murmur2),
     ];
 
     fn parse(name: &str) -> Result<Self> {
-        let known = Self::NAMES.iter().find(|(known, _)| *known == name);
-        known.map(|(_, kind)| *kind).ok_or_else(|| {
-            let error = ToolError::usage(format!(
-                "partitioner: expected murmur2, crc32, fnv1a, random or round-robin, found `{name}`"
-            ));
-            match nearest(name, Self::NAMES.map(|(name, _)| name)) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error,
-            }
+        let class = name.rsplit_once('.').map_or(name, |(_, class)| class);
+        if let Ok(partitioner) = name.parse() {
+            return Ok(Self::Key(partitioner));
+        }
+        if let Some((_, choice)) = Self::ALIASES.iter().find(|(alias, _)| *alias == class) {
+            return Ok(*choice);
+        }
+        let names = Partitioner::ALL.map(Partitioner::name);
+        let error = ToolError::usage(format!(
+            "partitioner: expected {} or round-robin, found `{name}`",
+            names.join(", ")
+        ));
+        let aliases = Self::ALIASES.map(|(alias, _)| alias);
+        Err(match nearest(name, names.into_iter().chain(aliases)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error,
         })
     }
 }
@@ -316,7 +296,10 @@ impl ProduceArgs {
         Ok(ProduceOptions {
             input: self.input.validate(limit.unwrap_or(DEFAULT_MAX_MESSAGE))?,
             partition,
-            partitioner: partitioner.map_or(Ok(Partitioner::default()), Partitioner::parse)?,
+            partitioner: match partitioner {
+                None => PartitionChoice::Key(Partitioner::default()),
+                Some(name) => PartitionChoice::parse(name)?,
+            },
             compression: compression(self.write.compression.as_deref(), &settings)?,
             batch_size: settings.number("batch.size", 1..=1 << 30)?,
             timestamp,
