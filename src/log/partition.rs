@@ -31,7 +31,7 @@ use crate::format::producer_snapshot;
 use crate::format::txn_index::AbortedTxn;
 use crate::format::{LeaderEpoch, Offset, Timestamp};
 use crate::host::{Durability, File, Host, Lock, LockRange, Open, Wait};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -332,6 +332,7 @@ impl Partition {
             if next == self.active.base() || !self.exists(next)? {
                 return Ok(());
             }
+            self.unsynced.insert(self.active.base());
             self.active = ActiveSegment::open(
                 &self.host,
                 &self.directory,
@@ -344,6 +345,10 @@ impl Partition {
             };
             self.epochs = read_epochs(&*self.host, &self.directory)?;
             self.load_producers(&listing)?;
+            // What is durable here must not stand behind what is not: whoever rolled
+            // may never sync.
+            self.unsynced.insert(next);
+            self.directory_unsynced = true;
         }
     }
 
@@ -363,6 +368,7 @@ impl Partition {
         placement: Placement,
         batches: &mut Vec<(usize, Summary)>,
     ) -> Result<()> {
+        let mut ahead = BTreeMap::new();
         let mut next = self.end();
         let mut start = 0;
         while start < bytes.len() {
@@ -396,7 +402,16 @@ impl Partition {
             }
             patch_leader_epoch(batch, self.epoch);
             header.leader_epoch = Some(self.epoch);
-            self.check_producer(&header)?;
+            if let Some(producer) = header.producer {
+                // The batches before this one are not in the log yet.
+                let known = ahead
+                    .entry(producer.id)
+                    .or_insert_with(|| self.producers.only(producer.id));
+                self.check_producer(known, &header)?;
+                if !header.attributes.is_control() {
+                    known.update(&header);
+                }
+            }
             next = header.next_offset();
             batches.push((start, Summary::of(&header)));
             start += size;
@@ -404,8 +419,8 @@ impl Partition {
         Ok(())
     }
 
-    fn check_producer(&self, header: &Header) -> Result<()> {
-        match self.producers.check(header) {
+    fn check_producer(&self, known: &ProducerStates, header: &Header) -> Result<()> {
+        match known.check(header) {
             Verdict::Append => Ok(()),
             Verdict::Duplicate { last_offset } => Err(LogError::Producer {
                 partition: self.directory.clone(),

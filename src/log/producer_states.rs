@@ -191,6 +191,16 @@ impl ProducerStates {
         }
     }
 
+    /// What is known of one producer, to try batches out on.
+    pub(crate) fn only(&self, id: ProducerId) -> Self {
+        let state = self.producers.get(&id).cloned();
+        let transaction = state.as_ref().and_then(|state| state.transaction);
+        Self {
+            producers: state.map(|state| (id, state)).into_iter().collect(),
+            open: transaction.map(|first| (first, id)).into_iter().collect(),
+        }
+    }
+
     /// Takes note of a data batch that is in the log.
     pub fn update(&mut self, header: &Header) {
         let Some(producer) = header.producer else {

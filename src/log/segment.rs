@@ -199,6 +199,12 @@ impl<const SIZE: usize> IndexEnd<SIZE> {
             .len()
             .map_err(LogError::io("measure", &self.path))?;
         self.length = length - length % SIZE as u64;
+        if self.length < length {
+            // Whoever wrote the last entry was killed over it.
+            self.file
+                .set_len(self.length)
+                .map_err(LogError::io("cut the unfinished end off", &self.path))?;
+        }
         Ok(())
     }
 

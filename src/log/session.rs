@@ -24,6 +24,7 @@ use super::layout::{
 use super::partition::{Partition, Placement, SegmentConfig};
 use super::presence::{Company, Presence, is_directory};
 use super::recovery::{Recovered, recover};
+use crate::format::checkpoint::OffsetCheckpoint;
 use crate::format::clean_shutdown::CleanShutdown;
 use crate::format::meta_properties::MetaProperties;
 use crate::format::metadata::{
@@ -54,6 +55,7 @@ pub struct Session {
     image_end: Offset,
     noted: BTreeSet<TopicPartition>,
     recovered: Vec<(TopicPartition, Recovered)>,
+    points: OffsetCheckpoint,
     root_unsynced: bool,
 }
 
@@ -64,11 +66,11 @@ impl Session {
     /// # Errors
     /// `Locked` where a server holds it, `NotADataDirectory`, `Damaged`, `Io`.
     pub fn open(host: &Arc<dyn Host>, path: &Path, durability: Durability) -> Result<Self> {
-        let created = ensure_directory(&**host, path)?;
+        ensure_directory(&**host, path)?;
         let (presence, company) = Presence::enter(&**host, path)?;
         let mut recovered = Vec::new();
         if company == Company::Alone {
-            prepare(host, path, &presence, durability, &mut recovered)?;
+            prepare(host, path, &presence, &mut recovered)?;
             presence.share()?;
         }
         let meta = read_meta(&**host, path)?.ok_or_else(|| {
@@ -88,7 +90,9 @@ impl Session {
             image_end,
             noted: BTreeSet::new(),
             recovered,
-            root_unsynced: created,
+            points: read_checkpoint(&**host, &path.join(RECOVERY_POINTS))?,
+            // A tool that was killed may have made names and not synced them.
+            root_unsynced: true,
         })
     }
 
@@ -262,7 +266,12 @@ impl Session {
             self.create_directories(&name.topic, number..number + 1)?;
         }
         let (config, epoch) = self.config_of(name);
-        open_partition(&self.host, &self.path, name, config, epoch)
+        let mut partition = open_partition(&self.host, &self.path, name, config, epoch)?;
+        let point = self
+            .points
+            .get(&name.topic, PartitionId::new(name.partition));
+        partition.distrust(point.unwrap_or_default())?;
+        Ok(partition)
     }
 
     /// Makes what was appended through these handles durable, in as few calls as
@@ -413,18 +422,17 @@ impl Session {
 }
 
 /// Creates the directory where it is missing, and refuses what cannot become one.
-fn ensure_directory(host: &dyn Host, path: &Path) -> Result<bool> {
+fn ensure_directory(host: &dyn Host, path: &Path) -> Result<()> {
     match host.stat(path) {
         Ok(stat) if stat.kind == Kind::Directory => {}
         Ok(_) => return Err(not_a_data_directory(host, path)?),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            create_dir(host, path)?;
-            return Ok(true);
+            return create_dir(host, path).map(drop);
         }
         Err(error) => return Err(LogError::io("look at", path)(error)),
     }
     if read_meta(host, path)?.is_some() {
-        return Ok(false);
+        return Ok(());
     }
     // Empty, or begun by a tool that was killed before it wrote meta.properties.
     let ours = |name: &str| {
@@ -435,7 +443,7 @@ fn ensure_directory(host: &dyn Host, path: &Path) -> Result<bool> {
         .iter()
         .all(|entry| entry.name.to_str().is_some_and(ours))
     {
-        return Ok(true);
+        return Ok(());
     }
     let dir = not_a_data_directory(host, path)?;
     Err(dir)
@@ -446,21 +454,18 @@ fn prepare(
     host: &Arc<dyn Host>,
     path: &Path,
     presence: &Presence,
-    durability: Durability,
     recovered: &mut Vec<(TopicPartition, Recovered)>,
 ) -> Result<()> {
     if read_meta(&**host, path)?.is_none() {
-        bootstrap(&**host, path, durability)?;
+        // Durable whatever the session is: what a power cut leaves must open again.
+        bootstrap(&**host, path, Durability::Synced)?;
         return Ok(());
     }
     let mark = path.join(CLEAN_SHUTDOWN);
     match host.remove_file(&mark) {
-        Ok(()) => {
-            if durability == Durability::Synced {
-                host.sync_dir(path).map_err(LogError::io("sync", path))?;
-            }
-            return Ok(());
-        }
+        // Durable whatever the session is: a mark that came back after a power cut
+        // would vouch for what was never synced.
+        Ok(()) => return host.sync_dir(path).map_err(LogError::io("sync", path)),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(LogError::io("remove", &mark)(error)),
     }
@@ -551,10 +556,11 @@ fn finish(
     if at_once && durability == Durability::Synced {
         host.sync_all(path).map_err(LogError::io("sync", path))?;
     }
+    if durability == Durability::None {
+        // Nothing is known to be durable, and a torn checkpoint is worse than an old one.
+        return Ok(());
+    }
     for file in [RECOVERY_POINTS, HIGH_WATERMARKS] {
-        if file == RECOVERY_POINTS && durability == Durability::None {
-            continue;
-        }
         let file = path.join(file);
         let mut checkpoint = read_checkpoint(&**host, &file)?;
         let gone: Vec<_> = checkpoint
@@ -578,12 +584,9 @@ fn finish(
         host.replace(&file, &checkpoint.to_bytes(), durability)
             .map_err(LogError::io("write", &file))?;
     }
-    if durability == Durability::None {
-        return Ok(());
-    }
     let starts = path.join(LOG_STARTS);
     if host.stat(&starts).is_err() {
-        let none = crate::format::checkpoint::OffsetCheckpoint::new();
+        let none = OffsetCheckpoint::new();
         host.replace(&starts, &none.to_bytes(), durability)
             .map_err(LogError::io("write", &starts))?;
     }
