@@ -1,79 +1,77 @@
-//! Everything that Kafka's own dump says of the metadata log, of
-//! `__consumer_offsets` and of `__transaction_state`, against what we say; and
-//! every small file of the data directories, against what we write.
+//! Everything that Kafka's own dump says of the metadata log and its snapshots, of
+//! `__consumer_offsets`, `__transaction_state` and `__share_group_state`, against
+//! what we say; and every small file of the data directories, against what we
+//! write.
 
+#[path = "support/dumps.rs"]
+mod dumps;
 mod support;
 
-use ottla::format::batch::{Scratch, UncheckedBatch};
+use dumps::{Show, compare, for_each_record};
+use ottla::format::Timestamp;
 use ottla::format::checkpoint::OffsetCheckpoint;
 use ottla::format::clean_shutdown::CleanShutdown;
-use ottla::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
 use ottla::format::leader_epochs::LeaderEpochs;
 use ottla::format::meta_properties::MetaProperties;
 use ottla::format::metadata::{MetadataRecord, VersionedRecord};
 use ottla::format::partition_metadata::PartitionMetadata;
-use ottla::format::quorum_state::QuorumState;
-use ottla::format::transaction_state::{TransactionRecordKey, TransactionRecordValue};
-use ottla::format::{Result, Timestamp};
+use ottla::format::quorum_state::{QuorumState, QuorumStateVersion};
 use std::collections::BTreeMap;
-
-/// Key and payload of a record, as Kafka's dump prints them.
-type Shown = (Option<String>, String);
-
-/// A record's key and value, decoded, encoded again and shown.
-type Show = fn(Option<&[u8]>, Option<&[u8]>) -> Result<Shown>;
 
 #[test]
 fn the_metadata_log_says_what_kafka_says() {
-    let count = compare("__cluster_metadata-0", |key, value| {
-        let value = value.expect("a metadata record has a value");
-        assert_eq!(key, None);
-        let record = VersionedRecord::decode(value)?;
-        assert!(!matches!(record.record, MetadataRecord::Unknown { .. }));
-        assert_eq!(record.to_bytes()?, value);
-        Ok((None, record.to_json().to_string()))
-    });
-    assert_eq!(count, 297);
+    assert_eq!(compare_clean("__cluster_metadata-0", dumps::metadata), 297);
 }
 
 #[test]
 fn committed_offsets_and_groups_say_what_kafka_says() {
-    let show: Show = |key, value| {
-        let key = key.expect("a coordinator's record has a key");
-        let decoded = GroupRecordKey::decode(key)?;
-        assert!(!matches!(decoded, GroupRecordKey::Unknown { .. }));
-        assert_eq!(decoded.to_bytes()?, key);
-        let value = match value {
-            None => "<DELETE>".to_owned(),
-            Some(bytes) => {
-                let value = GroupRecordValue::decode(decoded.kind(), bytes)?;
-                assert!(!matches!(value.value, GroupRecordValue::Unknown { .. }));
-                assert_eq!(value.to_bytes()?, bytes);
-                value.to_json().to_string()
-            }
-        };
-        Ok((Some(decoded.to_json().to_string()), value))
-    };
-    let count = compare("__consumer_offsets-0", show) + compare("__consumer_offsets-1", show);
-    assert_eq!(count, 17);
+    assert_eq!(compare_clean("__consumer_offsets-0", dumps::group), 0);
+    assert_eq!(compare_clean("__consumer_offsets-1", dumps::group), 17);
 }
 
 #[test]
 fn transactions_say_what_kafka_says() {
-    let show: Show = |key, value| {
-        let key = key.expect("a coordinator's record has a key");
-        let value = value.expect("no transactional id has expired");
-        let decoded = TransactionRecordKey::decode(key)?;
-        assert_eq!(decoded.to_bytes()?, key);
-        let decoded_value = TransactionRecordValue::decode(decoded.kind(), value)?;
-        assert_eq!(decoded_value.to_bytes()?, value);
-        Ok((
-            Some(decoded.to_json().to_string()),
-            decoded_value.to_json().to_string(),
-        ))
-    };
-    let count = compare("__transaction_state-0", show) + compare("__transaction_state-1", show);
-    assert_eq!(count, 26);
+    assert_eq!(
+        compare_clean("__transaction_state-0", dumps::transaction),
+        5
+    );
+    assert_eq!(
+        compare_clean("__transaction_state-1", dumps::transaction),
+        21
+    );
+}
+
+#[test]
+fn a_dynamic_quorum_its_snapshots_and_share_groups_say_what_kafka_says() {
+    let files = support::files(support::DYNAMIC);
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for (path, log) in &files {
+        let Some(name) = path.strip_prefix("data/") else {
+            continue;
+        };
+        let Some(dump) = files.get(&format!("dump/{}.txt", name.replace('/', ","))) else {
+            continue;
+        };
+        let dump = std::str::from_utf8(dump).expect("dumps are UTF-8");
+        let (topic, show): (_, Show) = match name.split(['-', '.']).next() {
+            Some("__consumer_offsets") => ("groups", dumps::group),
+            Some("__transaction_state") => ("transactions", dumps::transaction),
+            Some("__share_group_state") => ("share groups", dumps::share_state),
+            _ if name.ends_with(".checkpoint") => ("snapshots", dumps::metadata),
+            _ => ("metadata", dumps::metadata),
+        };
+        *counts.entry(topic).or_default() += compare(name, dump, log, show);
+    }
+    let expected = [
+        ("groups", 64),
+        ("metadata", 529),
+        ("share groups", 2),
+        ("snapshots", 106),
+        ("transactions", 13),
+    ];
+    assert_eq!(counts, BTreeMap::from(expected));
+    let state = QuorumState::parse(&files["data/__cluster_metadata-0/quorum-state"]).unwrap();
+    assert!(matches!(state.version, QuorumStateVersion::V1 { .. }));
 }
 
 #[test]
@@ -96,10 +94,13 @@ fn bootstrap_records_decode_and_encode_as_they_were() {
 
 #[test]
 fn small_files_come_out_as_kafka_wrote_them() {
-    for archive in [support::CLEAN, support::UNCLEAN] {
-        let mut seen = BTreeMap::<&str, usize>::new();
-        let files = support::files(archive);
-        for (path, bytes) in &files {
+    for (archive, kinds) in [
+        (support::CLEAN, 9),
+        (support::UNCLEAN, 8),
+        (support::DYNAMIC, 9),
+    ] {
+        let mut seen = BTreeMap::<String, usize>::new();
+        support::each_file(archive, |path, bytes| {
             let name = path.rsplit('/').next().expect("a path has a last part");
             let ours = match name {
                 "leader-epoch-checkpoint" => LeaderEpochs::parse(bytes).unwrap().to_bytes(),
@@ -107,24 +108,35 @@ fn small_files_come_out_as_kafka_wrote_them() {
                 "quorum-state" => QuorumState::parse(bytes).unwrap().to_bytes(),
                 ".kafka_cleanshutdown" => CleanShutdown::parse(bytes).to_bytes(),
                 "meta.properties" => {
-                    let when = Timestamp::new(1_795_376_235_000);
-                    MetaProperties::parse(bytes).unwrap().to_bytes(when)
+                    let ours = MetaProperties::parse(bytes).unwrap();
+                    ours.to_bytes(written_at(bytes))
                 }
                 _ if name.ends_with("-offset-checkpoint") => {
-                    let ours = OffsetCheckpoint::parse(bytes).unwrap().to_bytes();
-                    // Kafka writes the lines in the order of a hash table.
-                    assert_eq!(sorted_lines(&ours), sorted_lines(bytes), "{path}");
-                    *seen.entry(name).or_default() += 1;
-                    continue;
+                    OffsetCheckpoint::parse(bytes).unwrap().to_bytes()
                 }
-                _ => continue,
+                _ => return,
             };
-            assert_eq!(ours, *bytes, "{path} of {archive}");
-            *seen.entry(name).or_default() += 1;
-        }
-        let clean = archive == support::CLEAN;
-        assert_eq!(seen.len(), if clean { 9 } else { 8 }, "{seen:?}");
+            if name.ends_with("-offset-checkpoint") {
+                // Kafka writes the lines in the order of a hash table.
+                assert_eq!(sorted_lines(&ours), sorted_lines(bytes), "{path}");
+            } else {
+                assert_eq!(ours, *bytes, "{path} of {archive}");
+            }
+            *seen.entry(name.to_owned()).or_default() += 1;
+        });
+        assert_eq!(seen.len(), kinds, "{archive}: {seen:?}");
     }
+}
+
+/// The time in the comment of a `meta.properties`.
+fn written_at(bytes: &[u8]) -> Timestamp {
+    let text = std::str::from_utf8(bytes).expect("Kafka writes ASCII");
+    let comment = text.lines().nth(1).expect("the date is on line 2");
+    let time = jiff::fmt::strtime::parse("#%a %b %d %H:%M:%S UTC %Y", comment)
+        .and_then(|time| time.to_datetime())
+        .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC))
+        .expect("a date as Java writes it");
+    Timestamp::new(time.timestamp().as_millisecond())
 }
 
 fn sorted_lines(bytes: &[u8]) -> Vec<&[u8]> {
@@ -133,55 +145,10 @@ fn sorted_lines(bytes: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// Compares every record of a partition with its line in Kafka's dump; how many.
-fn compare(partition: &str, show: Show) -> usize {
+/// Compares a partition of the golden directory with its dump.
+fn compare_clean(partition: &str, show: Show) -> usize {
     let dump = support::files(support::DUMP);
     let dump = std::str::from_utf8(&dump[&format!("{partition}.txt")]).expect("dumps are UTF-8");
-    let mut theirs: BTreeMap<i64, Shown> = dump.lines().filter_map(dumped_record).collect();
-    let expected = theirs.len();
-    for (path, bytes) in &support::files(support::CLEAN) {
-        if !(path.starts_with(&format!("{partition}/")) && path.ends_with(".log")) {
-            continue;
-        }
-        for_each_record(bytes, |offset, key, value| {
-            let ours = show(key, value).unwrap_or_else(|e| panic!("{partition} at {offset}: {e}"));
-            let theirs = theirs.remove(&offset);
-            assert_eq!(Some(ours), theirs, "{partition} at offset {offset}");
-        });
-    }
-    assert!(theirs.is_empty(), "{partition}: not found here: {theirs:?}");
-    expected
-}
-
-/// Offset, key and payload of a line of Kafka's dump that is about a data record.
-fn dumped_record(line: &str) -> Option<(i64, Shown)> {
-    let rest = line.strip_prefix("| offset: ")?;
-    let (offset, rest) = rest.split_once(' ')?;
-    let (_, rest) = rest.split_once(" headerKeys: [] ")?;
-    let (key, payload) = match rest.strip_prefix("key: ") {
-        None => (None, rest.strip_prefix("payload: ")?),
-        Some(rest) => {
-            let (key, payload) = rest.split_once(" payload: ")?;
-            (Some(key.to_owned()), payload)
-        }
-    };
-    let offset = offset.parse().expect("an offset is a number");
-    Some((offset, (key, payload.to_owned())))
-}
-
-/// Each data record of a log or snapshot: offset, key, value.
-fn for_each_record(bytes: &[u8], mut each: impl FnMut(i64, Option<&[u8]>, Option<&[u8]>)) {
-    let mut rest = bytes;
-    let mut scratch = Scratch::new();
-    while !rest.is_empty() {
-        let batch = UncheckedBatch::parse(rest).unwrap().check().unwrap();
-        rest = &rest[batch.bytes().len()..];
-        if batch.header().attributes.is_control() {
-            continue;
-        }
-        for record in batch.records(&mut scratch).unwrap() {
-            let record = record.unwrap();
-            each(record.offset.get(), record.key, record.value);
-        }
-    }
+    let log = format!("{partition}/00000000000000000000.log");
+    compare(partition, dump, &support::files(support::CLEAN)[&log], show)
 }

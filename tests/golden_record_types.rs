@@ -1,10 +1,11 @@
 //! Every type and version of record that Kafka 4.3.1 knows for the metadata log,
-//! `__consumer_offsets` and `__transaction_state`: bytes that its own classes
+//! `__consumer_offsets`, `__transaction_state` and `__share_group_state`: bytes that its own classes
 //! wrote decode, encode as they were, and show the JSON that it shows. See
 //! `testdata/kafka-4.3.1-records/README.md`.
 
 use ottla::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
 use ottla::format::metadata::{MetadataRecord, VersionedRecord};
+use ottla::format::share_group_state::{ShareStateRecordKey, ShareStateRecordValue};
 use ottla::format::transaction_state::{TransactionRecordKey, TransactionRecordValue};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -26,43 +27,47 @@ fn metadata_records() {
     assert_eq!(seen.len(), 37);
 }
 
+/// Key and value of each line: decoded, encoded, shown. How many types and versions.
+macro_rules! coordinator_records {
+    ($file:literal, $key_type:ident, $value_type:ident) => {{
+        let mut seen = BTreeSet::new();
+        for_each_line($file, |line, columns| {
+            let [key, value, key_json, json] = columns else {
+                panic!("line {line} has four columns");
+            };
+            let (key, value) = (unhex(key), unhex(value));
+            let decoded = $key_type::decode(&key).unwrap_or_else(|e| panic!("line {line}: {e}"));
+            assert!(!matches!(decoded, $key_type::Unknown { .. }));
+            assert_eq!(decoded.to_bytes().unwrap(), key, "line {line}: {key_json}");
+            assert_same(line, &decoded.to_json(), key_json);
+            let kind = decoded.kind();
+            let decoded =
+                $value_type::decode(kind, &value).unwrap_or_else(|e| panic!("line {line}: {e}"));
+            assert!(!matches!(decoded.value, $value_type::Unknown { .. }));
+            assert_eq!(decoded.to_bytes().unwrap(), value, "line {line}: {json}");
+            assert_same(line, &decoded.to_json(), json);
+            seen.insert((kind, decoded.version));
+        });
+        seen.len()
+    }};
+}
+
 #[test]
 fn group_records() {
-    let mut seen = BTreeSet::new();
-    for_each_line("groups", |line, columns| {
-        let [key, value, key_json, json] = columns else {
-            panic!("line {line} has four columns");
-        };
-        let (key, value) = (unhex(key), unhex(value));
-        let decoded = GroupRecordKey::decode(&key).unwrap_or_else(|e| panic!("line {line}: {e}"));
-        assert!(decoded.group().is_some());
-        assert_eq!(decoded.to_bytes().unwrap(), key, "line {line}: {key_json}");
-        assert_same(line, &decoded.to_json(), key_json);
-        let kind = decoded.kind();
-        let decoded =
-            GroupRecordValue::decode(kind, &value).unwrap_or_else(|e| panic!("line {line}: {e}"));
-        assert!(!matches!(decoded.value, GroupRecordValue::Unknown { .. }));
-        assert_eq!(decoded.to_bytes().unwrap(), value, "line {line}: {json}");
-        assert_same(line, &decoded.to_json(), json);
-        seen.insert((kind, decoded.version));
-    });
-    assert_eq!(seen.len(), 30);
+    let seen = coordinator_records!("groups", GroupRecordKey, GroupRecordValue);
+    assert_eq!(seen, 30);
 }
 
 #[test]
 fn transaction_records() {
-    for_each_line("transactions", |line, columns| {
-        let [key, value, key_json, json] = columns else {
-            panic!("line {line} has four columns");
-        };
-        let (key, value) = (unhex(key), unhex(value));
-        let decoded = TransactionRecordKey::decode(&key).unwrap();
-        assert_eq!(decoded.to_bytes().unwrap(), key, "line {line}: {key_json}");
-        assert_same(line, &decoded.to_json(), key_json);
-        let decoded = TransactionRecordValue::decode(decoded.kind(), &value).unwrap();
-        assert_eq!(decoded.to_bytes().unwrap(), value, "line {line}: {json}");
-        assert_same(line, &decoded.to_json(), json);
-    });
+    let seen = coordinator_records!("transactions", TransactionRecordKey, TransactionRecordValue);
+    assert_eq!(seen, 2);
+}
+
+#[test]
+fn share_group_records() {
+    let seen = coordinator_records!("share_groups", ShareStateRecordKey, ShareStateRecordValue);
+    assert_eq!(seen, 2);
 }
 
 /// The same JSON, the order of the fields included. Java writes some numbers

@@ -32,6 +32,7 @@ pub mod properties;
 pub mod quorum_state;
 pub mod record;
 pub mod schema;
+pub mod share_group_state;
 mod text;
 pub mod time_index;
 pub mod topic_config;

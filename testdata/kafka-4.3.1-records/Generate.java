@@ -143,6 +143,7 @@ public class Generate {
   public static void main(String[] a) throws Exception {
     try (PrintWriter o = new PrintWriter(Files.newBufferedWriter(Path.of("metadata.txt")))) { metadata(o); }
     try (PrintWriter o = new PrintWriter(Files.newBufferedWriter(Path.of("groups.txt")))) { coordinator(o, "org.apache.kafka.coordinator.group.generated", "OffsetsMessageParser"); }
+    try (PrintWriter o = new PrintWriter(Files.newBufferedWriter(Path.of("share_groups.txt")))) { coordinator(o, "org.apache.kafka.coordinator.share.generated", "ShareGroupStateMessageParser"); }
     try (PrintWriter o = new PrintWriter(Files.newBufferedWriter(Path.of("transactions.txt")))) { coordinator(o, "org.apache.kafka.coordinator.transaction.generated", "TransactionLogMessageParser"); }
   }
 }

@@ -12,6 +12,10 @@ pub(crate) const CLEAN: &str = "clean";
 pub(crate) const UNCLEAN: &str = "unclean";
 /// What Kafka's `DumpLogSegments` prints for [`CLEAN`], a text file a partition.
 pub(crate) const DUMP: &str = "dump";
+/// Another one, of a dynamic quorum, with ACLs, quotas, users, groups of all kinds
+/// and snapshots: its small files and internal topics in `data/`, and the dump of
+/// each log in `dump/`.
+pub(crate) const DYNAMIC: &str = "dynamic";
 
 /// Unpacks an archive into a directory that is there.
 pub(crate) fn unpack(name: &str, into: &Path) {
