@@ -328,6 +328,16 @@ mod tests {
     }
 
     #[test]
+    fn the_smallest_voters_round_trip() {
+        let ControlRecord::Voters(mut voters) = control_records(QUORUM).remove(2) else {
+            panic!("the third record names the voters");
+        };
+        voters.voters[0].endpoints.clear();
+        voters.voters.push(voters.voters[0].clone());
+        assert_eq!(Voters::decode(&voters.encode()), Ok(voters));
+    }
+
+    #[test]
     fn directory_ids_come_with_version_1() {
         let mut change = LeaderChange::of_one(NodeId::new(7));
         change.version = 1;

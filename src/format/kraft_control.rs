@@ -273,7 +273,7 @@ impl Voters {
     pub fn decode(value: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(value);
         version(&mut reader, "voters version", 0)?;
-        let voters = read_array(&mut reader, "voters", 28, |reader| {
+        let voters = read_array(&mut reader, "voters", 27, |reader| {
             let id = NodeId::new(reader.i32("voter id")?);
             let directory_id = reader.uuid("voter directory id")?;
             let endpoints = read_array(reader, "voter endpoints", 5, |reader| {
