@@ -130,11 +130,7 @@ pub struct ConsumeOptions {
 
 /// The program's definition.
 pub fn command() -> clap::Command {
-    super::with_help(
-        ConsumeArgs::command(),
-        EXAMPLES,
-        crate::tools::generated::CONSUME_MORE,
-    )
+    super::with_help(ConsumeArgs::command(), EXAMPLES, &super::texts::CONSUME)
 }
 
 impl ConsumeArgs {

@@ -44,5 +44,6 @@ pub fn command() -> Command {
                 .allow_hyphen_values(true)
                 .trailing_var_arg(true),
         );
-    super::with_help(command, EXAMPLES, "").before_help(format!("Verbs:\n{verbs}"))
+    super::with_help(command, EXAMPLES, &super::texts::FRONT)
+        .before_help(format!("Verbs:\n{verbs}"))
 }

@@ -7,6 +7,7 @@
 pub mod consume;
 pub mod front;
 pub mod produce;
+pub mod texts;
 pub mod topics;
 mod values;
 
@@ -17,6 +18,7 @@ use super::settings::{Settings, Verb};
 use crate::host::Host;
 use clap::Args;
 use std::path::Path;
+use texts::Section;
 
 /// Options that every verb has.
 #[derive(Debug, Clone, Args)]
@@ -59,31 +61,68 @@ impl CommonArgs {
     }
 }
 
-/// Every program's definition, by name; man pages and completions come from it.
-pub fn commands() -> Vec<(&'static str, clap::Command)> {
-    vec![
-        ("ottla", front::command()),
-        ("ottla-consume", consume::command()),
-        ("ottla-produce", produce::command()),
-        ("ottla-topics", topics::command()),
-    ]
+/// A program as its documentation needs it.
+pub struct Program {
+    /// Its name.
+    pub name: &'static str,
+    /// Its definition.
+    pub command: clap::Command,
+    /// The same, as a shell completes it: `ottla` with its verbs as subcommands.
+    pub completed: clap::Command,
+    /// What its man page and `--help` say behind the options.
+    pub sections: &'static [Section],
 }
 
-/// What every `--help` and man page says at its end.
-fn exit_status() -> String {
-    let mut text = String::from("Exit status:\n");
-    for (exit, meaning) in super::error::Exit::TABLE {
-        text.push_str(&format!("  {}  {meaning}\n", exit.code()));
-    }
-    text
+/// Every program; man pages and completions come from it.
+pub fn programs() -> Vec<Program> {
+    let program = |name, command: clap::Command, sections| Program {
+        name,
+        completed: command.clone(),
+        command,
+        sections,
+    };
+    let verbs = vec![
+        program(
+            "ottla-consume",
+            consume::command(),
+            &texts::CONSUME as &'static [Section],
+        ),
+        program("ottla-produce", produce::command(), &texts::PRODUCE),
+        program("ottla-topics", topics::command(), &texts::TOPICS),
+    ];
+    let subcommands = verbs.iter().map(|verb| {
+        let name = verb.name.trim_start_matches("ottla-");
+        verb.command.clone().name(name)
+    });
+    let front = Program {
+        name: "ottla",
+        command: front::command(),
+        completed: clap::Command::new("ottla")
+            .version(env!("CARGO_PKG_VERSION"))
+            .subcommands(subcommands),
+        sections: &texts::FRONT,
+    };
+    std::iter::once(front).chain(verbs).collect()
 }
 
 /// Both ends of the help: examples on one screen, and everything else behind them.
-fn with_help(command: clap::Command, examples: &'static str, more: &str) -> clap::Command {
+fn with_help(
+    command: clap::Command,
+    examples: &'static str,
+    sections: &[Section],
+) -> clap::Command {
+    let mut long = format!("Examples:\n{examples}\n");
+    for (title, text) in sections {
+        long.push_str(&format!("{title}\n{text}\n\n"));
+    }
+    long.push_str("EXIT STATUS\n");
+    for (exit, meaning) in super::error::Exit::TABLE {
+        long.push_str(&format!("  {}  {meaning}\n", exit.code()));
+    }
     command
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(format!("Examples:\n{examples}"))
-        .after_long_help(format!("Examples:\n{examples}\n{more}{}", exit_status()))
+        .after_long_help(long)
         .max_term_width(100)
 }
 

@@ -236,11 +236,7 @@ impl PartitionChoice {
 
 /// The program's definition.
 pub fn command() -> clap::Command {
-    super::with_help(
-        ProduceArgs::command(),
-        EXAMPLES,
-        crate::tools::generated::PRODUCE_MORE,
-    )
+    super::with_help(ProduceArgs::command(), EXAMPLES, &super::texts::PRODUCE)
 }
 
 impl ProduceArgs {

@@ -159,11 +159,7 @@ pub enum TopicsCommand {
 
 /// The program's definition.
 pub fn command() -> clap::Command {
-    super::with_help(
-        TopicsArgs::command(),
-        EXAMPLES,
-        crate::tools::generated::TOPICS_MORE,
-    )
+    super::with_help(TopicsArgs::command(), EXAMPLES, &super::texts::TOPICS)
 }
 
 impl TopicsArgs {
