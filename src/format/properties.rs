@@ -13,6 +13,7 @@
 //! to its length.
 
 use super::error::{FormatError, Result};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Keys and values, in the order of the file. Keys are unique: the last counts.
@@ -28,6 +29,7 @@ impl Properties {
     /// A `\u` that four hexadecimal digits do not follow.
     pub fn parse(what: &'static str, bytes: &[u8]) -> Result<Self> {
         let mut properties = Self::default();
+        let mut places = BTreeMap::new();
         let mut at = 0;
         let mut number = 0;
         while at < bytes.len() {
@@ -54,7 +56,13 @@ impl Properties {
             }
             if !logical.is_empty() {
                 let (key, value) = split(what, &logical, start, first)?;
-                properties.set(&key, &value);
+                let place = *places
+                    .entry(key.clone())
+                    .or_insert(properties.entries.len());
+                match properties.entries.get_mut(place) {
+                    Some((_, old)) => *old = value,
+                    None => properties.entries.push((key, value)),
+                }
             }
         }
         Ok(properties)

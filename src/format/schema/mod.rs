@@ -18,7 +18,7 @@
 //! in others. A tagged field is written where its value is not the default, in
 //! the order of the tags; unknown ones are kept. So bytes that Kafka wrote come
 //! out of the encoder as they went into the decoder. A decoded value takes at
-//! most 64 times the memory of its bytes.
+//! most 100 times the memory of its bytes.
 //!
 //! Source: Kafka's `generator` module (`MessageDataGenerator`,
 //! `JsonConverterGenerator`); KIP-482.

@@ -211,8 +211,8 @@ impl<T: Wire> Nullable for Vec<T> {
         let Some(count) = read_length(reader, layout, what)? else {
             return Ok(None);
         };
-        // No more room than the bytes could fill, item by item.
-        let mut items = Self::new();
+        // Grows as items are read: a count alone makes no room.
+        let mut items = Self::with_capacity(count.min(4));
         for _ in 0..count {
             items.push(T::read(reader, layout.nested(), what)?);
         }
