@@ -72,7 +72,13 @@ pub struct ToolError {
     message: String,
     hint: Option<String>,
     quiet: bool,
+    interrupt: bool,
 }
+
+/// What a reader fails with when a signal asked the tool to leave.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
 
 impl ToolError {
     /// Exit code 1.
@@ -107,6 +113,7 @@ impl ToolError {
             message: message.into(),
             hint: None,
             quiet: false,
+            interrupt: false,
         }
     }
 
@@ -123,9 +130,25 @@ impl ToolError {
         Self::failed(format!("cannot write to standard output: {error}"))
     }
 
-    /// Reading standard input failed.
+    /// A signal asked the tool to leave before it was done. What it wrote so far
+    /// stays; an unfinished record at the end of the input was not written.
+    #[cold]
+    pub fn interrupted() -> Self {
+        Self {
+            interrupt: true,
+            ..Self::failed("interrupted before the end of the input")
+        }
+    }
+
+    /// Reading standard input failed, or [`Interrupted`] ended it.
     #[cold]
     pub fn stdin(error: &io::Error) -> Self {
+        if error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<Interrupted>())
+        {
+            return Self::interrupted();
+        }
         Self::failed(format!("cannot read standard input: {error}"))
     }
 
@@ -151,6 +174,11 @@ impl ToolError {
     /// The message without the hint.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether it is [`ToolError::interrupted`].
+    pub const fn is_interrupt(&self) -> bool {
+        self.interrupt
     }
 
     /// Whether nothing is to be printed.

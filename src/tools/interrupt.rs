@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM: the first asks the tool to finish what it began, the
 //! second kills it.
 
-use super::error::{Result, ToolError};
+use super::error::{Interrupted, Result, ToolError};
 use crate::host::wakeable::read_stdin;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, PipeReader, Read};
@@ -47,7 +47,8 @@ impl Interrupt {
     }
 }
 
-/// Standard input that ends when a signal comes, also while it waits for input.
+/// Standard input that fails with [`Interrupted`] once a signal came, also while it
+/// waits for input.
 #[derive(Debug)]
 pub struct Input<'a> {
     interrupt: &'a Interrupt,
@@ -62,10 +63,10 @@ impl<'a> Input<'a> {
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.interrupt.is_set() {
-            return Ok(0);
-        }
-        let read = read_stdin(&self.interrupt.wake, buffer)?;
-        Ok(read.unwrap_or(0))
+        let read = match self.interrupt.is_set() {
+            true => None,
+            false => read_stdin(&self.interrupt.wake, buffer)?,
+        };
+        read.ok_or_else(|| io::Error::other(Interrupted))
     }
 }

@@ -240,6 +240,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn an_interrupt_ends_the_input_before_its_unfinished_line() {
+        struct Stopped<'a>(&'a [u8]);
+        impl Read for Stopped<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                match self.0.read(buffer)? {
+                    0 => Err(io::Error::other(crate::tools::error::Interrupted)),
+                    read => Ok(read),
+                }
+            }
+        }
+        let mut splitter = LineSplitter::new(Stopped(b"a\nunfinish"), b"\n", CHUNK);
+        assert_eq!(splitter.next_line().unwrap(), Some(b"a".as_slice()));
+        assert!(splitter.next_line().unwrap_err().is_interrupt());
+        let mut splitter = LineSplitter::new(Stopped(b"a\nunfinish"), b"\n", CHUNK);
+        assert_eq!(splitter.next_block().unwrap(), Some(b"a\n".as_slice()));
+        assert!(splitter.next_block().unwrap_err().is_interrupt());
+    }
+
     proptest! {
         #[test]
         fn lines_are_those_of_split(

@@ -90,7 +90,7 @@ impl Output {
 }
 
 fn program(name: &str) -> PathBuf {
-    PathBuf::from(assert_cmd::cargo::cargo_bin(name))
+    assert_cmd::cargo::cargo_bin(name)
 }
 
 fn collect(path: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
