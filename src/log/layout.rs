@@ -54,6 +54,15 @@ pub enum Suffix {
 }
 
 impl Suffix {
+    /// Every one.
+    pub const OF_A_SEGMENT: [Self; 5] = [
+        Self::Log,
+        Self::Index,
+        Self::TimeIndex,
+        Self::TxnIndex,
+        Self::Snapshot,
+    ];
+
     /// With the dot.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -116,6 +116,8 @@ pub struct Partition {
     epochs: LeaderEpochs,
     producers: ProducerStates,
     unsynced: BTreeSet<Offset>,
+    sync_failed: bool,
+    epochs_unsynced: bool,
     directory_unsynced: bool,
     batches: Vec<(usize, Summary)>,
 }
@@ -139,7 +141,6 @@ impl Partition {
         take(&lock, &lock_path)?;
         let listing = Listing::read(&**host, directory)?;
         let base = listing.segments.last().copied().unwrap_or(start);
-        let fresh = listing.segments.is_empty();
         let active = ActiveSegment::open(host, directory, base, config.index_interval)?;
         let epochs = read_epochs(&**host, directory)?;
         let mut partition = Self {
@@ -153,7 +154,9 @@ impl Partition {
             epochs,
             producers: ProducerStates::default(),
             unsynced: BTreeSet::new(),
-            directory_unsynced: fresh,
+            sync_failed: false,
+            epochs_unsynced: true,
+            directory_unsynced: true,
             batches: Vec::new(),
         };
         partition.load_producers(&listing)?;
@@ -224,19 +227,35 @@ impl Partition {
         })
     }
 
-    /// Makes everything appended through this handle durable: segments, indexes,
-    /// and the names of new files.
+    /// Makes everything appended so far durable: segments, indexes, and the names of
+    /// new files.
+    ///
+    /// # Errors
+    /// `Io`. It is final: the system may forget what it failed to write, so every
+    /// later call fails as well.
     pub fn sync(&mut self) -> Result<()> {
+        if self.sync_failed {
+            let lost = "an earlier sync failed, what was written before it may be lost";
+            let source = std::io::Error::other(lost);
+            return Err(LogError::io("sync", &self.directory)(source));
+        }
+        let outcome = self.sync_unsynced();
+        self.sync_failed = outcome.is_err();
+        outcome
+    }
+
+    fn sync_unsynced(&mut self) -> Result<()> {
         for base in std::mem::take(&mut self.unsynced) {
-            let synced = if base == self.active.base() {
-                self.active.sync()
+            if base == self.active.base() {
+                self.active.sync()?;
+                self.sync_files(base, &[Suffix::TxnIndex, Suffix::Snapshot])?;
             } else {
-                self.sync_sealed(base)
-            };
-            if synced.is_err() {
-                self.unsynced.insert(base);
-                synced?;
+                self.sync_files(base, &Suffix::OF_A_SEGMENT)?;
             }
+        }
+        if self.epochs_unsynced {
+            sync_file(&*self.host, &self.directory.join(LEADER_EPOCHS))?;
+            self.epochs_unsynced = false;
         }
         if self.directory_unsynced {
             self.host
@@ -250,6 +269,7 @@ impl Partition {
     /// Forgets what is not synced yet: the caller has synced the whole file system.
     pub fn assume_synced(&mut self) {
         self.unsynced.clear();
+        self.epochs_unsynced = false;
         self.directory_unsynced = false;
     }
 
@@ -339,12 +359,8 @@ impl Partition {
                 next,
                 self.config.index_interval,
             )?;
-            let listing = Listing {
-                segments: vec![next],
-                snapshots: vec![next],
-            };
             self.epochs = read_epochs(&*self.host, &self.directory)?;
-            self.load_producers(&listing)?;
+            self.replay(next, next)?;
             // What is durable here must not stand behind what is not: whoever rolled
             // may never sync.
             self.unsynced.insert(next);
@@ -478,6 +494,7 @@ impl Partition {
             self.host
                 .replace(&path, &self.epochs.to_bytes(), Durability::None)
                 .map_err(LogError::io("replace", &path))?;
+            self.epochs_unsynced = true;
             self.directory_unsynced = true;
         }
         let Some(header) = &noted.header else {
@@ -488,16 +505,17 @@ impl Partition {
             None => {}
             Some((commit, coordinator)) => {
                 if let Some(aborted) = self.producers.end_transaction(header, commit, coordinator) {
-                    self.add_aborted(&aborted)?;
+                    self.add_aborted(self.active.base(), &aborted)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Adds to the transaction index, unless another process already has.
-    fn add_aborted(&mut self, aborted: &AbortedTxn) -> Result<()> {
-        let path = segment_file(&self.directory, self.active.base(), Suffix::TxnIndex);
+    /// Adds to the transaction index of a segment, unless another process already
+    /// has.
+    fn add_aborted(&mut self, base: Offset, aborted: &AbortedTxn) -> Result<()> {
+        let path = segment_file(&self.directory, base, Suffix::TxnIndex);
         let file = self
             .host
             .open(&path, Open::Create)
@@ -517,7 +535,7 @@ impl Partition {
         file.write_at(&entry, length)
             .map_err(LogError::io("write", &path))?;
         self.directory_unsynced = true;
-        self.unsynced.insert(self.active.base());
+        self.unsynced.insert(base);
         Ok(())
     }
 
@@ -615,7 +633,12 @@ impl Partition {
                     None if !header.attributes.is_control() => self.producers.update(header),
                     None => {}
                     Some((commit, coordinator)) => {
-                        self.producers.end_transaction(header, commit, coordinator);
+                        // Whoever wrote the marker may have been killed before it
+                        // came to the index.
+                        let ended = self.producers.end_transaction(header, commit, coordinator);
+                        if let Some(aborted) = ended {
+                            self.add_aborted(base, &aborted)?;
+                        }
                     }
                 }
             }
@@ -623,19 +646,10 @@ impl Partition {
         Ok(())
     }
 
-    fn sync_sealed(&self, base: Offset) -> Result<()> {
-        for suffix in [
-            Suffix::Log,
-            Suffix::Index,
-            Suffix::TimeIndex,
-            Suffix::TxnIndex,
-        ] {
-            let path = segment_file(&self.directory, base, suffix);
-            match self.host.open(&path, Open::Write) {
-                Ok(file) => file.sync().map_err(LogError::io("sync", &path))?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(LogError::io("open", &path)(error)),
-            }
+    /// Syncs those of a segment's files that there are.
+    fn sync_files(&self, base: Offset, suffixes: &[Suffix]) -> Result<()> {
+        for suffix in suffixes {
+            sync_file(&*self.host, &segment_file(&self.directory, base, *suffix))?;
         }
         Ok(())
     }
@@ -722,6 +736,15 @@ impl Listing {
         listing.segments.sort_unstable();
         listing.snapshots.sort_unstable();
         Ok(listing)
+    }
+}
+
+/// Syncs a file, if it is there.
+fn sync_file(host: &dyn Host, path: &Path) -> Result<()> {
+    match host.open(path, Open::Write) {
+        Ok(file) => file.sync().map_err(LogError::io("sync", path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(LogError::io("open", path)(error)),
     }
 }
 

@@ -52,13 +52,14 @@ pub fn recover(
     index_interval: u64,
 ) -> Result<Recovered> {
     let listing = Listing::read(&**host, directory)?;
+    let epochs = read_epochs(&**host, directory).unwrap_or_default();
     let mut recovery = Recovery {
         host,
         directory,
         name,
         recovery_point,
         index_interval,
-        epochs: read_epochs(&**host, directory).unwrap_or_default(),
+        epochs,
         producers: ProducerStates::default(),
         done: Recovered::default(),
     };
@@ -66,12 +67,17 @@ pub fn recover(
         .segments
         .partition_point(|base| *base <= recovery_point)
         .saturating_sub(1);
-    let mut rest = listing.segments.get(first..).unwrap_or_default().iter();
-    if let Some(base) = rest.clone().next() {
+    let (before, rest) = listing.segments.split_at(first.min(listing.segments.len()));
+    if let Some(base) = rest.first() {
         recovery.load_producers(&listing, *base)?;
+        if recovery.epochs == LeaderEpochs::new() {
+            for base in before {
+                recovery.replay(*base, None)?;
+            }
+        }
         recovery.done.end = *base;
     }
-    for base in rest.by_ref() {
+    for base in rest {
         if recovery.done.segments > 0 && *base > recovery.done.end {
             // The segment before was cut: this one begins behind a gap.
             recovery.set_aside(*base)?;
@@ -94,15 +100,54 @@ struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// Producers as of the start of the first segment to be walked.
+    /// Producers as of the start of the first segment to be walked: the latest
+    /// snapshot up to there that can be read, and what stands behind it. (The one
+    /// written when a segment is rolled may be lost; an earlier one tells the same.)
     fn load_producers(&mut self, listing: &Listing, base: Offset) -> Result<()> {
+        let mut from = Offset::ZERO;
         for snapshot in listing.snapshots.iter().rev().filter(|at| **at <= base) {
             let path = segment_file(self.directory, *snapshot, Suffix::Snapshot);
             if let Ok(bytes) = self.host.read(&path, 1 << 30)
                 && let Ok(entries) = producer_snapshot::decode(&bytes)
             {
                 self.producers = ProducerStates::from_snapshot(&entries);
-                return Ok(());
+                from = *snapshot;
+                break;
+            }
+        }
+        let before = listing.segments.partition_point(|other| *other < base);
+        let first = listing.segments.partition_point(|other| *other <= from);
+        let segments = &listing.segments[first.saturating_sub(1).min(before)..before];
+        for segment in segments {
+            if from < base {
+                self.replay(*segment, Some(from))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks a segment before the recovery point, changing nothing in it: takes note
+    /// of the producers of the batches from an offset on, or else of their epochs.
+    fn replay(&mut self, base: Offset, producers_from: Option<Offset>) -> Result<()> {
+        let path = segment_file(self.directory, base, Suffix::Log);
+        let file = self
+            .host
+            .open(&path, Open::Read)
+            .map_err(LogError::io("open", &path))?;
+        let length = file.len().map_err(LogError::io("measure", &path))?;
+        let mut scanner = Scanner::new(file, &path, 0, length);
+        while let Ok(found) = scanner.next_batch()? {
+            let at = || LogError::format(&path, found.position);
+            let summary = found.summary().map_err(at())?;
+            match (producers_from, summary.leader_epoch) {
+                (Some(from), _) if summary.base_offset >= from && found.prefix.magic == 2 => {
+                    let batch = UncheckedBatch::parse(found.bytes).map_err(at())?;
+                    self.note(&batch);
+                }
+                (None, Some(epoch)) => {
+                    self.epochs.assign(epoch, summary.base_offset);
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -57,6 +57,7 @@ pub struct Session {
     recovered: Vec<(TopicPartition, Recovered)>,
     points: OffsetCheckpoint,
     root_unsynced: bool,
+    sync_failed: bool,
 }
 
 impl Session {
@@ -93,6 +94,7 @@ impl Session {
             points: read_checkpoint(&**host, &path.join(RECOVERY_POINTS))?,
             // A tool that was killed may have made names and not synced them.
             root_unsynced: true,
+            sync_failed: false,
         })
     }
 
@@ -276,7 +278,20 @@ impl Session {
 
     /// Makes what was appended through these handles durable, in as few calls as
     /// their number allows.
+    ///
+    /// # Errors
+    /// `Io`. What was appended may be lost then, whatever later calls say; the
+    /// session leaves no mark of a clean stop.
     pub fn sync<'p>(
+        &mut self,
+        partitions: impl ExactSizeIterator<Item = &'p mut Partition>,
+    ) -> Result<()> {
+        let outcome = self.sync_through(partitions);
+        self.sync_failed |= outcome.is_err();
+        outcome
+    }
+
+    fn sync_through<'p>(
         &mut self,
         partitions: impl ExactSizeIterator<Item = &'p mut Partition>,
     ) -> Result<()> {
@@ -306,9 +321,13 @@ impl Session {
             meta,
             presence,
             durability,
+            sync_failed,
             ..
         } = self;
-        presence.leave(|presence| finish(&host, &path, &meta, presence, durability))
+        presence.leave(|presence| match sync_failed {
+            true => Ok(()),
+            false => finish(&host, &path, &meta, presence, durability),
+        })
     }
 
     fn node(&self) -> NodeId {

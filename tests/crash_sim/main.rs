@@ -9,12 +9,13 @@
 //! A failure prints the seed of the session, the moment and the seeds of the
 //! machine; `OTTLA_CRASH_SEED=N` runs one session alone, cut at every moment.
 
+#[path = "../crash_support/mod.rs"]
+mod crash_support;
 mod faults;
 mod model;
 mod session;
-#[path = "../support/mod.rs"]
-mod support;
 
+use crash_support::{check_indexes, read_log};
 use model::{Aborted, Batch, Crash, Ledger, State, Writer, count_whole};
 use ottla::format::Offset;
 use ottla::host::Durability;
@@ -27,7 +28,6 @@ use ottla::log::session::Session;
 use session::{At, DATA, Script, encode};
 use std::path::Path;
 use std::sync::Arc;
-use support::{check_indexes, read_log};
 
 /// Sessions that are cut at a few moments.
 const SEEDS: u64 = 240;

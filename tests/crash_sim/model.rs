@@ -1,12 +1,12 @@
 //! What a session was told to append, what it was promised, and when: enough to
 //! say what must be there after a crash at any moment.
 
-use crate::support::{Contents, Stored};
+use crate::crash_support::{Contents, Stored};
 use std::collections::BTreeMap;
 
 /// Who writes a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writer {
+pub(crate) enum Writer {
     /// Nobody in particular.
     Plain,
     /// An idempotent producer.
@@ -17,7 +17,7 @@ pub enum Writer {
 
 /// One batch, in the order of its partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Batch {
+pub(crate) enum Batch {
     Data {
         writer: Writer,
         values: Vec<Vec<u8>>,
@@ -42,30 +42,36 @@ struct Appended {
 
 /// The partitions of a topic and when their creation was reported.
 #[derive(Debug, Clone)]
-pub struct Created {
-    pub name: String,
-    pub partitions: i32,
-    pub done: u64,
-    pub is_durable: bool,
+pub(crate) struct Created {
+    pub(crate) name: String,
+    pub(crate) partitions: i32,
+    pub(crate) done: u64,
+    pub(crate) is_durable: bool,
 }
 
 /// What kind of crash happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Crash {
+pub(crate) enum Crash {
     PowerCut,
     Kill,
 }
 
 /// The history of a session.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger {
-    pub topics: Vec<Created>,
+pub(crate) struct Ledger {
+    pub(crate) topics: Vec<Created>,
     partitions: BTreeMap<(String, i32), Vec<Appended>>,
 }
 
 impl Ledger {
     /// Batches that one call appended.
-    pub fn appended(&mut self, at: &(String, i32), batches: Vec<Batch>, begun: u64, done: u64) {
+    pub(crate) fn appended(
+        &mut self,
+        at: &(String, i32),
+        batches: Vec<Batch>,
+        begun: u64,
+        done: u64,
+    ) {
         let log = self.partitions.entry(at.clone()).or_default();
         log.extend(batches.into_iter().map(|batch| Appended {
             batch,
@@ -76,7 +82,7 @@ impl Ledger {
     }
 
     /// Everything appended to a partition so far was reported durable.
-    pub fn durable(&mut self, at: &(String, i32), now: u64) {
+    pub(crate) fn durable(&mut self, at: &(String, i32), now: u64) {
         for appended in self.partitions.entry(at.clone()).or_default() {
             appended.durable.get_or_insert(now);
         }
@@ -84,7 +90,12 @@ impl Ledger {
 
     /// What a crash after `moment` changes of the disk must and may leave of a
     /// partition, in batches; the batches that may be there.
-    pub fn left(&self, at: &(String, i32), moment: u64, crash: Crash) -> (usize, Vec<Batch>) {
+    pub(crate) fn left(
+        &self,
+        at: &(String, i32),
+        moment: u64,
+        crash: Crash,
+    ) -> (usize, Vec<Batch>) {
         let Some(log) = self.partitions.get(at) else {
             return (0, Vec::new());
         };
@@ -100,26 +111,26 @@ impl Ledger {
 
 /// A transaction that a marker aborted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aborted {
-    pub producer: i64,
-    pub first: i64,
-    pub last: i64,
+pub(crate) struct Aborted {
+    pub(crate) producer: i64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
 }
 
 /// What a log of these batches adds up to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct State {
-    pub end: i64,
-    pub last_stable: i64,
-    pub aborted: Vec<Aborted>,
+pub(crate) struct State {
+    pub(crate) end: i64,
+    pub(crate) last_stable: i64,
+    pub(crate) aborted: Vec<Aborted>,
     /// First offsets of the transactions that are open.
-    pub open: BTreeMap<i64, i64>,
+    pub(crate) open: BTreeMap<i64, i64>,
     /// The next sequence number of each producer.
-    pub sequences: BTreeMap<i64, i32>,
+    pub(crate) sequences: BTreeMap<i64, i32>,
 }
 
 impl State {
-    pub fn of(batches: &[Batch]) -> Self {
+    pub(crate) fn of(batches: &[Batch]) -> Self {
         let mut state = Self::default();
         for batch in batches {
             state.add(batch);
@@ -156,7 +167,7 @@ impl State {
 }
 
 /// How many of the batches the log holds: it must be exactly the first so many.
-pub fn count_whole(contents: &Contents, batches: &[Batch]) -> Result<usize, String> {
+pub(crate) fn count_whole(contents: &Contents, batches: &[Batch]) -> Result<usize, String> {
     let mut records = contents.records.as_slice();
     for (count, batch) in batches.iter().enumerate() {
         if records.is_empty() {

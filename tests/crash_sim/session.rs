@@ -16,15 +16,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-pub const DATA: &str = "/data";
+pub(crate) const DATA: &str = "/data";
 
 /// A topic's name and a partition's number.
-pub type At = (String, i32);
+pub(crate) type At = (String, i32);
 
 /// A session that is going on.
-pub struct Script {
-    pub host: SimHost,
-    pub ledger: Ledger,
+pub(crate) struct Script {
+    pub(crate) host: SimHost,
+    pub(crate) ledger: Ledger,
     rng: Rng,
     session: Option<Session>,
     durability: Durability,
@@ -35,7 +35,7 @@ pub struct Script {
 
 impl Script {
     /// Runs the session of a seed to its end.
-    pub fn run(seed: u64) -> Self {
+    pub(crate) fn run(seed: u64) -> Self {
         let host = SimHost::new(seed);
         host.tick_ms(1);
         host.record();
@@ -196,7 +196,7 @@ impl Script {
 }
 
 /// The bytes of batches to be appended behind `log`.
-pub fn encode(host: &SimHost, log: &[Batch], batches: &[Batch]) -> Vec<u8> {
+pub(crate) fn encode(host: &SimHost, log: &[Batch], batches: &[Batch]) -> Vec<u8> {
     let mut state = State::of(log);
     let mut bytes = Vec::new();
     for batch in batches {

@@ -14,29 +14,29 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// A record as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    pub offset: i64,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    pub is_control: bool,
-    pub is_transactional: bool,
+pub(crate) struct Stored {
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) is_control: bool,
+    pub(crate) is_transactional: bool,
 }
 
 /// A partition directory, read and found whole.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Contents {
-    pub first_offset: i64,
-    pub end_offset: i64,
-    pub segments: usize,
-    pub batches: usize,
-    pub records: Vec<Stored>,
+pub(crate) struct Contents {
+    pub(crate) first_offset: i64,
+    pub(crate) end_offset: i64,
+    pub(crate) segments: usize,
+    pub(crate) batches: usize,
+    pub(crate) records: Vec<Stored>,
     /// Bytes behind the last whole batch of the last segment, if any.
-    pub torn: usize,
+    pub(crate) torn: usize,
 }
 
 impl Contents {
     /// Values of the records that are not control records, in order.
-    pub fn values(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn values(&self) -> Vec<Vec<u8>> {
         let data = self.records.iter().filter(|record| !record.is_control);
         data.map(|record| record.value.clone().unwrap_or_default())
             .collect()
@@ -53,7 +53,7 @@ struct At {
 /// Reads a partition: segments and batches without a gap from the first offset,
 /// every CRC right. The last segment may end in a torn batch, which is counted; the
 /// caller says whether that may be. Errors name file and position.
-pub fn read_log(host: &dyn Host, partition: &Path) -> Result<Contents, String> {
+pub(crate) fn read_log(host: &dyn Host, partition: &Path) -> Result<Contents, String> {
     let segments = segments(host, partition)?;
     let mut contents = Contents::default();
     let mut scratch = Scratch::new();
@@ -117,7 +117,7 @@ pub fn read_log(host: &dyn Host, partition: &Path) -> Result<Contents, String> {
 /// Checks the offset and time indexes of a partition against its batches: every
 /// entry points at the batch that holds its offset, and no time is later than the
 /// log up to there has.
-pub fn check_indexes(host: &dyn Host, partition: &Path) -> Result<(), String> {
+pub(crate) fn check_indexes(host: &dyn Host, partition: &Path) -> Result<(), String> {
     for (base, path) in segments(host, partition)? {
         let bytes = host.read(&path, MOST_BYTES).map_err(|e| e.to_string())?;
         let mut batches = BTreeMap::new();
