@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod real;
+pub mod stdio;
 pub mod sim;
 pub mod wakeable;
 

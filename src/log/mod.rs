@@ -12,6 +12,7 @@ pub mod recovery;
 pub mod scan;
 pub mod segment;
 pub mod session;
+pub mod transaction;
 pub mod view;
 
 pub use error::{LogError, Result};

@@ -12,13 +12,15 @@
 //! ```
 //!
 //! Its text, which Kafka does not look at, names the partitions that tools have
-//! appended to since the last clean stop, a line each: `BOOT_ID TOPIC-PARTITION`.
+//! appended to since the last clean stop, a line each: `BOOT_ID TOPIC-PARTITION`, and
+//! the producers of transactions that tools began: `BOOT_ID producer ID`.
 //! While the boot id is the machine's, what they wrote is in the files even where a
 //! tool was killed, so only the ends of those partitions are looked at; after a
 //! power cut every partition is recovered from its recovery point.
 
 use super::error::{LogError, Result};
 use super::layout::{LOCK, TopicPartition};
+use crate::format::ProducerId;
 use crate::host::{File, Host, Kind, Lock, LockRange, Open, Wait};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -64,8 +66,22 @@ pub enum Company {
 pub struct Notes {
     /// The partitions.
     pub partitions: BTreeSet<TopicPartition>,
+    /// The producers of transactions.
+    pub producers: BTreeSet<ProducerId>,
     /// Whether every note is of this boot: no power cut came between.
     pub same_boot: bool,
+}
+
+impl Notes {
+    /// Takes what a line says; `false` where it says nothing that is known.
+    fn take(&mut self, what: &str) -> bool {
+        if let Some(producer) = what.strip_prefix("producer ") {
+            let producer = producer.parse().ok().and_then(ProducerId::from_wire);
+            return producer.map(|id| self.producers.insert(id)).is_some();
+        }
+        let partition = TopicPartition::from_directory(what);
+        partition.map(|name| self.partitions.insert(name)).is_some()
+    }
 }
 
 impl Presence {
@@ -121,8 +137,17 @@ impl Presence {
 
     /// Notes that a partition is about to be appended to.
     pub fn note(&self, partition: &TopicPartition) -> Result<()> {
+        self.add_line(&partition.to_string())
+    }
+
+    /// Notes that a producer is about to begin a transaction.
+    pub fn note_producer(&self, producer: ProducerId) -> Result<()> {
+        self.add_line(&format!("producer {producer}"))
+    }
+
+    fn add_line(&self, what: &str) -> Result<()> {
         self.lock(WRITING, Lock::Exclusive, Wait::Yes)?;
-        let line = format!("{} {partition}\n", self.boot);
+        let line = format!("{} {what}\n", self.boot);
         let written = self
             .file
             .len()
@@ -145,18 +170,14 @@ impl Presence {
             .map_err(LogError::io("read", &self.path))?;
         let text = String::from_utf8_lossy(&bytes[..read]);
         let mut notes = Notes {
-            partitions: BTreeSet::new(),
             same_boot: !text.is_empty(),
+            ..Notes::default()
         };
         for line in text.lines() {
-            let partition = line.split_once(' ').and_then(|(boot, name)| {
-                (boot == self.boot).then(|| TopicPartition::from_directory(name))?
-            });
-            match partition {
-                Some(partition) => {
-                    notes.partitions.insert(partition);
-                }
-                None => notes.same_boot = false,
+            let what = line.split_once(' ').filter(|(boot, _)| *boot == self.boot);
+            match what.map(|(_, what)| what) {
+                Some(what) if notes.take(what) => {}
+                _ => notes.same_boot = false,
             }
         }
         Ok(notes)

@@ -24,6 +24,7 @@ use super::layout::{
 use super::partition::{Partition, Placement, SegmentConfig};
 use super::presence::{Company, Presence, is_directory};
 use super::recovery::{Recovered, recover};
+use super::transaction::resolve;
 use crate::format::checkpoint::OffsetCheckpoint;
 use crate::format::clean_shutdown::CleanShutdown;
 use crate::format::meta_properties::MetaProperties;
@@ -32,7 +33,7 @@ use crate::format::metadata::{
 };
 use crate::format::partition_metadata::PartitionMetadata;
 use crate::format::quorum_state::QuorumState;
-use crate::format::{LeaderEpoch, NodeId, Offset, PartitionId, Timestamp, Uuid};
+use crate::format::{LeaderEpoch, NodeId, Offset, PartitionId, ProducerId, Timestamp, Uuid};
 use crate::host::{Durability, Host, Kind, Lock, LockRange, Open, Wait};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -80,7 +81,8 @@ impl Session {
         let directory = path.join(METADATA_TOPIC.to_owned() + "-0");
         let (image, image_end) = load_image(host, &directory)?;
         let metadata = open_metadata(host, &directory)?;
-        Ok(Self {
+        let abandoned = presence.notes()?.producers;
+        let mut session = Self {
             host: Arc::clone(host),
             path: path.to_owned(),
             meta,
@@ -95,7 +97,11 @@ impl Session {
             // A tool that was killed may have made names and not synced them.
             root_unsynced: true,
             sync_failed: false,
-        })
+        };
+        if !abandoned.is_empty() || !session.recovered.is_empty() {
+            resolve(&mut session, &abandoned)?;
+        }
+        Ok(session)
     }
 
     /// Where it is.
@@ -353,6 +359,10 @@ impl Session {
             .and_then(|topic| topic.partitions.get(&name.partition))
             .map_or(LeaderEpoch::default(), |state| state.leader_epoch);
         (config, epoch)
+    }
+
+    pub(crate) fn note_producer(&mut self, producer: ProducerId) -> Result<()> {
+        self.presence.note_producer(producer)
     }
 
     fn has_metadata_file(&self, directory: &Path) -> bool {

@@ -77,6 +77,12 @@ impl PartitionView {
         })
     }
 
+    /// Takes note of segments that were rolled since.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.listing = Listing::read(&*self.host, &self.directory)?;
+        Ok(())
+    }
+
     /// Its topic and number.
     pub const fn name(&self) -> &TopicPartition {
         &self.name

@@ -1,11 +1,298 @@
-//! The work of `ottla produce`.
+//! `ottla produce`: records from standard input into a topic.
 
-use super::args::produce::ProduceOptions;
+mod plain;
+mod records;
+mod sink;
+
+use super::args::produce::{Partitioner, ProduceOptions, Sync, Transaction};
 use super::error::{Result, ToolError};
-use crate::host::Host;
+use super::input::{InputFormat, InputOptions, InputRecord};
+use super::interrupt::{Input, Interrupt};
+use super::progress::{self, Progress};
+use crate::format::Timestamp;
+use crate::format::batch::HEADER_SIZE;
+use crate::format::batch_builder::RECORD_OVERHEAD;
+use crate::format::compression::{Codec, Compression};
+use crate::format::partitioner;
+use crate::format::record::HeadersBuf;
+use crate::format::topic_config::{TimestampType, TopicConfig};
+use crate::host::{Durability, Host};
+use crate::log::partition::Placement;
+use crate::log::session::Session;
+use crate::log::transaction;
+use sink::Sink;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Does what the options say.
-pub fn run(_options: &ProduceOptions, _host: &Arc<dyn Host>) -> Result<()> {
-    Err(ToolError::failed("not built yet"))
+/// A batch is full at so many bytes: four pages, so that a seek reads few.
+const PLAIN_BATCH: usize = 16 << 10;
+/// A compressed batch holds so many bytes of records: enough for the codec to learn.
+const COMPRESSED_BATCH: usize = 128 << 10;
+/// What the batches of all partitions may take together while they are gathered.
+const GATHERED: usize = 16 << 20;
+/// The smallest batch that many partitions bring it down to.
+const LEAST_BATCH: usize = 1 << 10;
+/// More threads than this only wait for their turn.
+const MOST_THREADS: usize = 4;
+/// The longest record where compression may yet make it fit: bytes.
+const MOST_COMPRESSIBLE: usize = 256 << 20;
+
+/// Everything about the run that does not change.
+struct Plan<'p> {
+    host: &'p dyn Host,
+    input: &'p InputOptions,
+    headers: HeadersBuf,
+    compression: Compression,
+    threads: usize,
+    batch_bytes: usize,
+    /// The longest record.
+    limit: usize,
+    max_message_bytes: usize,
+    topic: &'p str,
+    partition: Option<i32>,
+    partitions: NonZeroU32,
+    partitioner: Partitioner,
+    timestamp: Option<Timestamp>,
+    append_time: bool,
+    keep_offsets: bool,
+    /// Chooses partitions for records without a key: random bits, and a counter.
+    sticky: AtomicU64,
+}
+
+/// Runs the tool.
+pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
+    let interrupt = Interrupt::register()?;
+    let durability = match options.sync {
+        Sync::None => Durability::None,
+        Sync::End | Sync::Batch => Durability::Synced,
+    };
+    let topic = options.location.topic()?;
+    let mut session = Session::open(host, &options.location.data, durability)?;
+    tell_recovered(&session, options.quiet);
+    if let Err(error) = prepare_topic(&mut session, options, topic) {
+        session.close()?;
+        return Err(error);
+    }
+    let set = session.image().topic_configs(topic);
+    let config = TopicConfig::new(set).map_err(|error| ToolError::failed(error.to_string()))?;
+    let count = session.image().topic(topic).map_or(1, |topic| topic.partitions.len());
+    let plan = Plan::new(options, &**host, topic, &config, count);
+
+    let transaction = match &options.transaction {
+        None => None,
+        Some(kind) => {
+            let id = match kind {
+                Transaction::Anonymous => None,
+                Transaction::Id(id) => Some(id.as_str()),
+            };
+            Some(transaction::begin(&mut session, id)?)
+        }
+    };
+    let placement = if options.keep_offsets { Placement::Keep } else { Placement::Next };
+    let progress = Progress::start(options.quiet);
+    let producer = transaction.as_ref().map(transaction::Open::producer);
+    let sink = Sink::new(session, transaction, topic, placement, options.sync, progress);
+    let input = Input::new(&interrupt);
+    match plain_delimiter(options) {
+        Some(delimiter) => plain::run(&plan, delimiter, input, &sink),
+        None => records::run(&plan, producer, input, &sink),
+    }
+    let (mut session, transaction, mut progress, outcome) = sink.finish();
+    progress.finish();
+    let ended = end_transaction(transaction, &mut session, outcome.is_ok(), &interrupt);
+    session.close()?;
+    report(options, topic, &progress, outcome.is_ok() && ended.is_ok());
+    outcome.and(ended)
+}
+
+/// Commits where all went well, aborts where it did not.
+fn end_transaction(
+    transaction: Option<transaction::Open>,
+    session: &mut Session,
+    went_well: bool,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let Some(open) = transaction else {
+        return Ok(());
+    };
+    // An interrupted run is no whole run.
+    let commit = went_well && !interrupt.is_set();
+    open.end(session, commit)?;
+    if went_well && !commit {
+        return Err(ToolError::failed("interrupted: the transaction was aborted"));
+    }
+    Ok(())
+}
+
+fn prepare_topic(session: &mut Session, options: &ProduceOptions, topic: &str) -> Result<()> {
+    let Some(known) = session.image().topic(topic) else {
+        let Some(partitions) = options.create_partitions else {
+            return Err(crate::log::LogError::UnknownTopic {
+                directory: options.location.data.clone(),
+                topic: topic.to_owned(),
+                nearest: session.image().nearest_topic(topic),
+            }
+            .into());
+        };
+        let partitions = options.partition.map_or(partitions, |p| partitions.max(p.get() + 1));
+        return match session.create_topic(topic, partitions, &[]) {
+            // Another producer was quicker.
+            Err(crate::log::LogError::TopicExists { .. }) => Ok(()),
+            other => Ok(other?),
+        };
+    };
+    if let Some(partition) = options.partition
+        && !known.partitions.contains_key(&partition.get())
+    {
+        return Err(crate::log::LogError::UnknownPartition {
+            topic: topic.to_owned(),
+            partition: partition.get(),
+            count: known.partitions.len() as i32,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// The delimiter of input that is plain lines and nothing else.
+fn plain_delimiter(options: &ProduceOptions) -> Option<u8> {
+    let lines = matches!(options.input.format, InputFormat::Lines { key_separator: None });
+    let spread = matches!(options.partitioner, Partitioner::RoundRobin);
+    match options.input.delimiter[..] {
+        [delimiter]
+            if lines && !spread && options.input.null.is_none() && options.transaction.is_none() =>
+        {
+            Some(delimiter)
+        }
+        _ => None,
+    }
+}
+
+impl<'p> Plan<'p> {
+    fn new(
+        options: &'p ProduceOptions,
+        host: &'p dyn Host,
+        topic: &'p str,
+        config: &TopicConfig,
+        count: usize,
+    ) -> Self {
+        // The topic's own compression.type wins, as in a broker.
+        let compression = config
+            .compression
+            .or(options.compression)
+            .unwrap_or(Compression::from(Codec::None));
+        let max_message_bytes = config.max_message_bytes as usize;
+        let most = max_message_bytes.max(HEADER_SIZE + RECORD_OVERHEAD);
+        let compressed = compression.codec() != Codec::None;
+        let usual = if compressed { COMPRESSED_BATCH } else { PLAIN_BATCH };
+        let single = options.partition.is_some() || count == 1;
+        let share = if single { usize::MAX } else { (GATHERED / count.max(1)).max(LEAST_BATCH) };
+        let batch_bytes = options.batch_size.unwrap_or(usual).min(share).min(most);
+        let limit = if compressed { MOST_COMPRESSIBLE } else { most - HEADER_SIZE - RECORD_OVERHEAD };
+        let mut seed = [0; 8];
+        host.random(&mut seed);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            host,
+            input: &options.input,
+            headers: options.input.headers.clone(),
+            compression,
+            threads: threads.min(MOST_THREADS),
+            batch_bytes,
+            limit: limit.min(options.input.limit),
+            max_message_bytes,
+            topic,
+            partition: options.partition.map(|partition| partition.get()),
+            partitions: NonZeroU32::new(count as u32).unwrap_or(NonZeroU32::MIN),
+            partitioner: options.partitioner,
+            timestamp: options.timestamp,
+            append_time: config.message_timestamp_type == TimestampType::LogAppendTime,
+            keep_offsets: options.keep_offsets,
+            sticky: AtomicU64::new(u64::from_ne_bytes(seed)),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::new(self.host.now_ms())
+    }
+
+    /// A partition for a batch of records without keys: another one each time.
+    fn next_sticky(&self) -> i32 {
+        if let Some(partition) = self.partition {
+            return partition;
+        }
+        let drawn = self.sticky.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        ((drawn >> 32) % u64::from(self.partitions.get())) as i32
+    }
+
+    /// A batch was handed on: records without keys go elsewhere from here on.
+    fn batch_sent(&self) {
+        self.sticky.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    }
+
+    /// The partition of a record.
+    fn choose(&self, record: &InputRecord<'_>) -> i32 {
+        if let Some(partition) = record.partition.filter(|_| self.keep_offsets) {
+            return partition.get();
+        }
+        if let Some(partition) = self.partition {
+            return partition;
+        }
+        let by_key = match self.partitioner {
+            Partitioner::Murmur2 => partitioner::Partitioner::Murmur2Random,
+            Partitioner::Crc32 => partitioner::Partitioner::ConsistentRandom,
+            Partitioner::Fnv1a => partitioner::Partitioner::Fnv1aRandom,
+            Partitioner::Random | Partitioner::RoundRobin => return self.next_sticky(),
+        };
+        match by_key.partition_for_key(record.key, self.partitions) {
+            Some(partition) => partition.get(),
+            None => {
+                let current = self.sticky.load(Ordering::Relaxed);
+                ((current >> 32) % u64::from(self.partitions.get())) as i32
+            }
+        }
+    }
+
+    /// Refuses a batch that a broker would refuse.
+    fn check_size(&self, bytes: usize) -> Result<()> {
+        if bytes <= self.max_message_bytes {
+            return Ok(());
+        }
+        Err(ToolError::failed(format!(
+            "a batch of {bytes} bytes is too large for topic {:?}: its max.message.bytes is {}",
+            self.topic, self.max_message_bytes
+        ))
+        .hint("raise the topic's max.message.bytes with 'ottla topics'"))
+    }
+}
+
+fn tell_recovered(session: &Session, quiet: bool) {
+    let cut: Vec<_> = session.recovered().iter().filter(|(_, done)| done.cut > 0).collect();
+    for (name, done) in cut {
+        let kept = if done.kept > 0 {
+            format!(", {} of them kept beside the log in .cut files", done.kept)
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{name}: recovered after an unclean stop; cut {} bytes of unfinished writes off{kept}; it ends at offset {}",
+            done.cut, done.end
+        );
+        progress::summary("ottla-produce", quiet, &text);
+    }
+}
+
+fn report(options: &ProduceOptions, topic: &str, progress: &Progress, went_well: bool) {
+    if !went_well && progress.records() == 0 {
+        return;
+    }
+    let text = format!(
+        "{} ({}) to {} in {}",
+        progress::count(progress.records(), "record"),
+        progress::size(progress.bytes()),
+        options.location.data.join(topic).display(),
+        progress::duration(progress.elapsed())
+    );
+    progress::summary("ottla-produce", options.quiet, &text);
 }
