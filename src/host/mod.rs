@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod real;
-pub mod stdio;
 pub mod sim;
+pub mod stdio;
 pub mod wakeable;
 
 /// Files, directories, clock and randomness.
@@ -60,6 +60,12 @@ pub trait Host: Send + Sync {
     fn monotonic(&self) -> Duration;
     /// Fills the buffer with random bytes.
     fn random(&self, buffer: &mut [u8]);
+
+    /// Raises the number of files that may be open as far as the system lets it;
+    /// how many that is.
+    fn raise_open_files(&self) -> u64 {
+        u64::MAX
+    }
 
     /// A whole file of at most `most` bytes; longer ones are refused with
     /// `FileTooLarge`.

@@ -111,6 +111,15 @@ impl Host for RealHost {
         Ok(text.trim_end().to_owned())
     }
 
+    fn raise_open_files(&self) -> u64 {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // Where it is refused, the limit stays what it was.
+        let _ = setrlimit(Resource::Nofile, limit);
+        getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    }
+
     fn now_ms(&self) -> i64 {
         since_1970(SystemTime::now())
     }

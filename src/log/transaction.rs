@@ -65,7 +65,10 @@ pub struct Open {
 pub fn begin(session: &mut Session, id: Option<&str>) -> Result<Open> {
     let id = match id {
         Some(id) => id.to_owned(),
-        None => format!("{ANONYMOUS}{}", super::bootstrap::random_id(&**session.host())),
+        None => format!(
+            "{ANONYMOUS}{}",
+            super::bootstrap::random_id(&**session.host())
+        ),
     };
     if session.image().topic(TRANSACTIONS_TOPIC).is_none() {
         create_state_topic(session)?;
@@ -125,7 +128,8 @@ impl Open {
             return Ok(());
         }
         if self.value.transaction_start_timestamp_ms.is_none() {
-            self.value.transaction_start_timestamp_ms = Some(Timestamp::new(session.host().now_ms()));
+            self.value.transaction_start_timestamp_ms =
+                Some(Timestamp::new(session.host().now_ms()));
         }
         self.value.transaction_partitions = Some(grouped(&self.partitions));
         self.write(session, TransactionStatus::Ongoing)
@@ -161,7 +165,8 @@ impl Open {
             let mut since = BTreeMap::new();
             *seen = read_states(&view, *seen, &mut since)?;
             if let Some(other) = since.get(id)
-                && (other.producer_id, other.producer_epoch) != (value.producer_id, value.producer_epoch)
+                && (other.producer_id, other.producer_epoch)
+                    != (value.producer_id, value.producer_epoch)
                 && other.producer_epoch >= value.producer_epoch
             {
                 return Err(LogError::Producer {
@@ -317,14 +322,23 @@ fn append_state(
 }
 
 fn marker(session: &Session, value: &TransactionValue, commit: bool) -> Result<Vec<u8>> {
-    let kind = if commit { ControlType::Commit } else { ControlType::Abort };
+    let kind = if commit {
+        ControlType::Commit
+    } else {
+        ControlType::Abort
+    };
     let body = EndTxnMarker {
         coordinator_epoch: 0,
     };
     let now = Some(Timestamp::new(session.host().now_ms()));
     let mut builder = BatchBuilder::default();
     builder
-        .append(now, Some(&kind.encode_key()), Some(&body.encode()), Headers::default())
+        .append(
+            now,
+            Some(&kind.encode_key()),
+            Some(&body.encode()),
+            Headers::default(),
+        )
         .map_err(LogError::format(session.path(), 0))?;
     Ok(builder
         .seal(&Seal {
@@ -420,7 +434,10 @@ fn own(
     producer: ProducerId,
     wait: Wait,
 ) -> Result<Option<Arc<dyn File>>> {
-    let path = session.path().join(name.to_string()).join(PARTITION_METADATA);
+    let path = session
+        .path()
+        .join(name.to_string())
+        .join(PARTITION_METADATA);
     let file = session
         .host()
         .open(&path, OpenHow::Write)

@@ -14,7 +14,7 @@ use super::producer_states::ProducerStates;
 use super::scan::{Found, Scanner};
 use super::segment::Segment;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
-use crate::format::batch::{PREFIX_SIZE, Prefix, UncheckedBatch};
+use crate::format::batch::{Header, PREFIX_SIZE, Prefix, UncheckedBatch};
 use crate::format::txn_index::{self, AbortedTxn};
 use crate::format::{Offset, Timestamp, producer_snapshot};
 use crate::host::{File, Host};
@@ -449,6 +449,16 @@ impl Cursor {
 }
 
 impl Chunk {
+    /// The offset behind its last batch, as far as the header tells.
+    pub fn next_offset(&self) -> Option<Offset> {
+        let (_, last) = self.batches().last()?.ok()?;
+        let prefix = Prefix::parse(last).ok()?;
+        if prefix.magic != 2 {
+            return Some(prefix.offset.next());
+        }
+        Some(Header::parse(last).ok()?.next_offset())
+    }
+
     /// Each batch with its position in the file.
     pub fn batches(&self) -> impl Iterator<Item = Result<(u64, &[u8])>> + '_ {
         let mut at = 0;

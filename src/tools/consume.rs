@@ -1,11 +1,242 @@
-//! The work of `ottla consume`.
+//! `ottla consume`: records of a topic to standard output.
+//!
+//! Each thread takes the next piece of the log, checks and renders it by itself,
+//! and prints it when its turn comes; so the order is that of the partitions and of
+//! the offsets in each.
+
+mod part;
+mod render;
 
 use super::args::consume::ConsumeOptions;
 use super::error::{Result, ToolError};
+use super::interrupt::Interrupt;
+use super::progress;
 use crate::host::Host;
-use std::sync::Arc;
+use crate::host::stdio::{Stdout, stdout};
+use crate::log::data_dir::DataDir;
+use crate::log::view::Chunk;
+use part::{Part, Scope};
+use render::Renderer;
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
-/// Does what the options say.
-pub fn run(_options: &ConsumeOptions, _host: &Arc<dyn Host>) -> Result<()> {
-    Err(ToolError::failed("not built yet"))
+/// How much of the log is read for one turn.
+const PIECE: usize = 256 << 10;
+/// More threads than this only wait for their turn.
+const MOST_THREADS: usize = 4;
+/// With `--follow`, a signal that came just before the wait is noticed after this.
+const WAKE: Duration = Duration::from_secs(5);
+
+/// Runs the tool.
+pub fn run(options: &ConsumeOptions, host: &Arc<dyn Host>) -> Result<()> {
+    let interrupt = Interrupt::register()?;
+    let dir = DataDir::open(host, &options.location.data)?;
+    // Watched before anything is read, so that nothing is missed in between.
+    let mut watch = if options.follow {
+        let mut watch = host.watch().map_err(watch_failed)?;
+        for directory in part::directories(options, &dir)? {
+            watch.add(&directory).map_err(watch_failed)?;
+        }
+        Some(watch)
+    } else {
+        None
+    };
+    let mut parts = part::parts(options, &dir)?;
+    let printer = Printer::new(options)?;
+    printer.lock().print_start(options)?;
+    loop {
+        drain(options, &mut parts, &printer, &interrupt);
+        printer.check()?;
+        let Some(watch) = &mut watch else {
+            break;
+        };
+        if printer.lock().is_done() || interrupt.is_set() {
+            break;
+        }
+        while !watch.wait(Some(WAKE)).map_err(watch_failed)? {
+            if interrupt.is_set() {
+                return printer.finish(options);
+            }
+        }
+        part::extend(&mut parts, &dir, options)?;
+    }
+    printer.finish(options)
+}
+
+fn watch_failed(error: std::io::Error) -> ToolError {
+    ToolError::failed(format!("cannot wait for changes: {error}"))
+        .hint("/proc/sys/fs/inotify/max_user_watches limits how many directories can be watched")
+}
+
+/// Prints everything that the parts have now.
+fn drain(options: &ConsumeOptions, parts: &mut [Part], printer: &Printer, interrupt: &Interrupt) {
+    let source = Mutex::new(Source {
+        parts,
+        at: 0,
+        turn: printer.lock().turn,
+    });
+    let threads = match options.count {
+        // The last record may be in any batch: no one reads ahead.
+        Some(_) => 1,
+        None => std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MOST_THREADS),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|| work(options, &source, printer, interrupt));
+        }
+        work(options, &source, printer, interrupt);
+    });
+}
+
+fn work(
+    options: &ConsumeOptions,
+    source: &Mutex<Source<'_>>,
+    printer: &Printer,
+    interrupt: &Interrupt,
+) {
+    let mut chunk = Chunk::default();
+    let mut renderer = Renderer::new(&options.output);
+    loop {
+        let (turn, piece) = {
+            let mut source = source
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            if interrupt.is_set() || printer.lock().is_done() {
+                return;
+            }
+            match source.next_piece(&mut chunk) {
+                Ok(None) => return,
+                other => {
+                    source.turn += 1;
+                    (source.turn - 1, other)
+                }
+            }
+        };
+        let rendered = piece.and_then(|scope| {
+            let scope = scope.expect("the end was seen to");
+            renderer.render(&chunk, &scope, printer.left())
+        });
+        printer.put(turn, &renderer, rendered);
+    }
+}
+
+/// The parts, read one after the other.
+struct Source<'p> {
+    parts: &'p mut [Part],
+    at: usize,
+    turn: u64,
+}
+
+impl Source<'_> {
+    /// The next piece of the log, and what of it is wanted; `None` at the end.
+    fn next_piece(&mut self, chunk: &mut Chunk) -> Result<Option<Arc<Scope>>> {
+        while let Some(part) = self.parts.get_mut(self.at) {
+            match part.next_piece(chunk, PIECE) {
+                Ok(true) => return Ok(Some(part.scope())),
+                Ok(false) => self.at += 1,
+                Err(error) => {
+                    self.at = self.parts.len();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Standard output, written to in turns.
+struct Printer {
+    state: Mutex<State>,
+    turned: Condvar,
+}
+
+struct State {
+    turn: u64,
+    out: Stdout,
+    failure: Option<ToolError>,
+    records: u64,
+    /// Records that may yet be printed.
+    left: Option<u64>,
+}
+
+impl Printer {
+    fn new(options: &ConsumeOptions) -> Result<Self> {
+        Ok(Self {
+            state: Mutex::new(State {
+                turn: 0,
+                out: stdout().map_err(|error| ToolError::stdout(&error))?,
+                failure: None,
+                records: 0,
+                left: options.count,
+            }),
+            turned: Condvar::new(),
+        })
+    }
+
+    fn left(&self) -> Option<u64> {
+        self.lock().left
+    }
+
+    /// Waits for turn number `turn` and prints what was rendered; where rendering
+    /// failed, what came before the failure.
+    fn put(&self, turn: u64, renderer: &Renderer, rendered: Result<()>) {
+        let mut state = self.lock();
+        while state.turn != turn {
+            state = self
+                .turned
+                .wait(state)
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+        if state.failure.is_none() {
+            let written = state.write(renderer.bytes());
+            state.records += renderer.records();
+            if let Some(left) = &mut state.left {
+                *left -= renderer.records().min(*left);
+            }
+            state.failure = written.and(rendered).err();
+        }
+        state.turn += 1;
+        drop(state);
+        self.turned.notify_all();
+    }
+
+    /// The failure, if there was one.
+    fn check(&self) -> Result<()> {
+        self.lock().failure.take().map_or(Ok(()), Err)
+    }
+
+    fn finish(&self, options: &ConsumeOptions) -> Result<()> {
+        if options.follow {
+            let text = progress::count(self.lock().records, "record");
+            progress::summary("ottla-consume", options.quiet, &text);
+        }
+        self.check()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    fn print_start(&mut self, options: &ConsumeOptions) -> Result<()> {
+        let mut start = Vec::new();
+        options.output.write_start(&mut start);
+        self.write(&start)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out
+            .write_all(bytes)
+            .map_err(|error| ToolError::stdout(&error))
+    }
+
+    fn is_done(&self) -> bool {
+        self.failure.is_some() || self.left == Some(0)
+    }
 }

@@ -8,6 +8,7 @@
 //! hint: `ottla topics /var/kafka` lists the topics
 //! ```
 
+use crate::format::FormatError;
 use crate::log::LogError;
 use std::fmt;
 use std::io;
@@ -198,6 +199,12 @@ impl fmt::Display for ToolError {
 }
 
 impl std::error::Error for ToolError {}
+
+impl From<FormatError> for ToolError {
+    fn from(error: FormatError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
 
 impl From<LogError> for ToolError {
     fn from(error: LogError) -> Self {

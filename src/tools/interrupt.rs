@@ -2,11 +2,12 @@
 //! second kills it.
 
 use super::error::{Interrupted, Result, ToolError};
-use crate::host::wakeable::read_stdin;
+use crate::host::wakeable::{read_stdin, stdin_is_ready};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, PipeReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Whether the tool was asked to leave.
 #[derive(Debug)]
@@ -58,6 +59,11 @@ impl<'a> Input<'a> {
     /// Nothing else may read standard input.
     pub const fn new(interrupt: &'a Interrupt) -> Self {
         Self { interrupt }
+    }
+
+    /// Whether a read would return at once, waiting at most `timeout` for that.
+    pub fn is_ready(&self, timeout: Duration) -> bool {
+        self.interrupt.is_set() || stdin_is_ready(timeout)
     }
 }
 

@@ -4,7 +4,8 @@ mod plain;
 mod records;
 mod sink;
 
-use super::args::produce::{Partitioner, ProduceOptions, Sync, Transaction};
+use super::args::Sync;
+use super::args::produce::{PartitionChoice, ProduceOptions, Transaction};
 use super::error::{Result, ToolError};
 use super::input::{InputFormat, InputOptions, InputRecord};
 use super::interrupt::{Input, Interrupt};
@@ -13,7 +14,7 @@ use crate::format::Timestamp;
 use crate::format::batch::HEADER_SIZE;
 use crate::format::batch_builder::RECORD_OVERHEAD;
 use crate::format::compression::{Codec, Compression};
-use crate::format::partitioner;
+use crate::format::partitioner::Partitioner;
 use crate::format::record::HeadersBuf;
 use crate::format::topic_config::{TimestampType, TopicConfig};
 use crate::host::{Durability, Host};
@@ -52,12 +53,14 @@ struct Plan<'p> {
     topic: &'p str,
     partition: Option<i32>,
     partitions: NonZeroU32,
-    partitioner: Partitioner,
+    choice: PartitionChoice,
     timestamp: Option<Timestamp>,
     append_time: bool,
     keep_offsets: bool,
     /// Chooses partitions for records without a key: random bits, and a counter.
     sticky: AtomicU64,
+    /// Counts records that go to the partitions in turn.
+    in_turn: AtomicU64,
 }
 
 /// Runs the tool.
@@ -76,7 +79,10 @@ pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
     }
     let set = session.image().topic_configs(topic);
     let config = TopicConfig::new(set).map_err(|error| ToolError::failed(error.to_string()))?;
-    let count = session.image().topic(topic).map_or(1, |topic| topic.partitions.len());
+    let count = session
+        .image()
+        .topic(topic)
+        .map_or(1, |topic| topic.partitions.len());
     let plan = Plan::new(options, &**host, topic, &config, count);
 
     let transaction = match &options.transaction {
@@ -89,10 +95,21 @@ pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
             Some(transaction::begin(&mut session, id)?)
         }
     };
-    let placement = if options.keep_offsets { Placement::Keep } else { Placement::Next };
-    let progress = Progress::start(options.quiet);
+    let placement = if options.keep_offsets {
+        Placement::Keep
+    } else {
+        Placement::Next
+    };
+    let progress = Progress::start(host, options.quiet);
     let producer = transaction.as_ref().map(transaction::Open::producer);
-    let sink = Sink::new(session, transaction, topic, placement, options.sync, progress);
+    let sink = Sink::new(
+        session,
+        transaction,
+        topic,
+        placement,
+        options.sync,
+        progress,
+    );
     let input = Input::new(&interrupt);
     match plain_delimiter(options) {
         Some(delimiter) => plain::run(&plan, delimiter, input, &sink),
@@ -120,7 +137,9 @@ fn end_transaction(
     let commit = went_well && !interrupt.is_set();
     open.end(session, commit)?;
     if went_well && !commit {
-        return Err(ToolError::failed("interrupted: the transaction was aborted"));
+        return Err(ToolError::failed(
+            "interrupted: the transaction was aborted",
+        ));
     }
     Ok(())
 }
@@ -135,7 +154,9 @@ fn prepare_topic(session: &mut Session, options: &ProduceOptions, topic: &str) -
             }
             .into());
         };
-        let partitions = options.partition.map_or(partitions, |p| partitions.max(p.get() + 1));
+        let partitions = options
+            .partition
+            .map_or(partitions, |p| partitions.max(p.get() + 1));
         return match session.create_topic(topic, partitions, &[]) {
             // Another producer was quicker.
             Err(crate::log::LogError::TopicExists { .. }) => Ok(()),
@@ -157,11 +178,25 @@ fn prepare_topic(session: &mut Session, options: &ProduceOptions, topic: &str) -
 
 /// The delimiter of input that is plain lines and nothing else.
 fn plain_delimiter(options: &ProduceOptions) -> Option<u8> {
-    let lines = matches!(options.input.format, InputFormat::Lines { key_separator: None });
-    let spread = matches!(options.partitioner, Partitioner::RoundRobin);
+    let lines = matches!(
+        options.input.format,
+        InputFormat::Lines {
+            key_separator: None
+        }
+    );
+    // Lines have no key: which partition they go to may depend on that.
+    let spread = !matches!(
+        options.partitioner,
+        PartitionChoice::Key(
+            Partitioner::Murmur2Random | Partitioner::ConsistentRandom | Partitioner::Fnv1aRandom
+        )
+    );
     match options.input.delimiter[..] {
         [delimiter]
-            if lines && !spread && options.input.null.is_none() && options.transaction.is_none() =>
+            if lines
+                && !spread
+                && options.input.null.is_none()
+                && options.transaction.is_none() =>
         {
             Some(delimiter)
         }
@@ -185,11 +220,23 @@ impl<'p> Plan<'p> {
         let max_message_bytes = config.max_message_bytes as usize;
         let most = max_message_bytes.max(HEADER_SIZE + RECORD_OVERHEAD);
         let compressed = compression.codec() != Codec::None;
-        let usual = if compressed { COMPRESSED_BATCH } else { PLAIN_BATCH };
+        let usual = if compressed {
+            COMPRESSED_BATCH
+        } else {
+            PLAIN_BATCH
+        };
         let single = options.partition.is_some() || count == 1;
-        let share = if single { usize::MAX } else { (GATHERED / count.max(1)).max(LEAST_BATCH) };
+        let share = if single {
+            usize::MAX
+        } else {
+            (GATHERED / count.max(1)).max(LEAST_BATCH)
+        };
         let batch_bytes = options.batch_size.unwrap_or(usual).min(share).min(most);
-        let limit = if compressed { MOST_COMPRESSIBLE } else { most - HEADER_SIZE - RECORD_OVERHEAD };
+        let limit = if compressed {
+            MOST_COMPRESSIBLE
+        } else {
+            most - HEADER_SIZE - RECORD_OVERHEAD
+        };
         let mut seed = [0; 8];
         host.random(&mut seed);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -205,11 +252,12 @@ impl<'p> Plan<'p> {
             topic,
             partition: options.partition.map(|partition| partition.get()),
             partitions: NonZeroU32::new(count as u32).unwrap_or(NonZeroU32::MIN),
-            partitioner: options.partitioner,
+            choice: options.partitioner,
             timestamp: options.timestamp,
             append_time: config.message_timestamp_type == TimestampType::LogAppendTime,
             keep_offsets: options.keep_offsets,
             sticky: AtomicU64::new(u64::from_ne_bytes(seed)),
+            in_turn: AtomicU64::new(0),
         }
     }
 
@@ -222,13 +270,22 @@ impl<'p> Plan<'p> {
         if let Some(partition) = self.partition {
             return partition;
         }
-        let drawn = self.sticky.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let drawn = self
+            .sticky
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         ((drawn >> 32) % u64::from(self.partitions.get())) as i32
+    }
+
+    /// The partition behind the last one, whatever the key.
+    fn next_in_turn(&self) -> i32 {
+        let turn = self.in_turn.fetch_add(1, Ordering::Relaxed);
+        (turn % u64::from(self.partitions.get())) as i32
     }
 
     /// A batch was handed on: records without keys go elsewhere from here on.
     fn batch_sent(&self) {
-        self.sticky.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        self.sticky
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
     }
 
     /// The partition of a record.
@@ -239,14 +296,12 @@ impl<'p> Plan<'p> {
         if let Some(partition) = self.partition {
             return partition;
         }
-        let by_key = match self.partitioner {
-            Partitioner::Murmur2 => partitioner::Partitioner::Murmur2Random,
-            Partitioner::Crc32 => partitioner::Partitioner::ConsistentRandom,
-            Partitioner::Fnv1a => partitioner::Partitioner::Fnv1aRandom,
-            Partitioner::Random | Partitioner::RoundRobin => return self.next_sticky(),
+        let PartitionChoice::Key(partitioner) = self.choice else {
+            return self.next_in_turn();
         };
-        match by_key.partition_for_key(record.key, self.partitions) {
+        match partitioner.partition_for_key(record.key, self.partitions) {
             Some(partition) => partition.get(),
+            None if partitioner == Partitioner::Random => self.next_sticky(),
             None => {
                 let current = self.sticky.load(Ordering::Relaxed);
                 ((current >> 32) % u64::from(self.partitions.get())) as i32
@@ -268,7 +323,11 @@ impl<'p> Plan<'p> {
 }
 
 fn tell_recovered(session: &Session, quiet: bool) {
-    let cut: Vec<_> = session.recovered().iter().filter(|(_, done)| done.cut > 0).collect();
+    let cut: Vec<_> = session
+        .recovered()
+        .iter()
+        .filter(|(_, done)| done.cut > 0)
+        .collect();
     for (name, done) in cut {
         let kept = if done.kept > 0 {
             format!(", {} of them kept beside the log in .cut files", done.kept)

@@ -4,9 +4,9 @@
 
 use super::Plan;
 use super::sink::{Refused, Sealed, Sink};
+use crate::format::Timestamp;
 use crate::format::batch_builder::{BatchBuilder, Seal};
 use crate::format::compression::{Codec, Compressor};
-use crate::format::Timestamp;
 use crate::format::record::HeadersBuf;
 use crate::tools::error::ToolError;
 use crate::tools::interrupt::Input;
@@ -26,6 +26,8 @@ struct Source<'i> {
     rest: Vec<u8>,
     turn: u64,
     ended: bool,
+    /// Why nothing more can be read, once what came before is handed out.
+    failed: Option<ToolError>,
     delimiter: u8,
     limit: usize,
 }
@@ -37,6 +39,7 @@ pub(super) fn run(plan: &Plan<'_>, delimiter: u8, input: Input<'_>, sink: &Sink)
         rest: Vec::new(),
         turn: 0,
         ended: false,
+        failed: None,
         delimiter,
         limit: plan.limit,
     });
@@ -53,7 +56,9 @@ fn work(plan: &Plan<'_>, source: &Mutex<Source<'_>>, sink: &Sink) {
     let mut encoder = Encoder::new(plan);
     loop {
         let (turn, delimiter, read) = {
-            let mut source = source.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut source = source
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
             if source.ended || sink.has_failed() {
                 return;
             }
@@ -90,6 +95,9 @@ impl Source<'_> {
     /// lack its delimiter; it is given one.
     fn next_piece(&mut self, piece: &mut Vec<u8>) -> Result<(), Refused> {
         piece.clear();
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
         piece.append(&mut self.rest);
         let mut searched = 0;
         loop {
@@ -101,7 +109,17 @@ impl Source<'_> {
                 .read(&mut piece[start..])
                 .map_err(|error| ToolError::stdin(&error));
             piece.truncate(start + *read.as_ref().unwrap_or(&0));
-            if read? == 0 {
+            if let Err(error) = read {
+                // Whole lines that came before count.
+                let whole = memchr::memrchr(self.delimiter, piece).map_or(0, |last| last + 1);
+                piece.truncate(whole);
+                if whole == 0 {
+                    return Err(error.into());
+                }
+                self.failed = Some(error);
+                return Ok(());
+            }
+            if piece.len() == start {
                 self.ended = true;
                 if piece.last().is_some_and(|last| *last != self.delimiter) {
                     piece.push(self.delimiter);
@@ -109,7 +127,11 @@ impl Source<'_> {
                 return Ok(());
             }
             let last = memchr::memrchr(self.delimiter, &piece[searched..]);
-            searched = if last.is_some() { searched } else { piece.len() };
+            searched = if last.is_some() {
+                searched
+            } else {
+                piece.len()
+            };
             if let Some(last) = last
                 && (piece.len() >= PIECE * 3 / 4 || !self.input.is_ready(LINGER))
             {
@@ -160,7 +182,8 @@ impl<'p> Encoder<'p> {
         for end in memchr::memchr_iter(delimiter, piece) {
             let line = &piece[start..end];
             start = end + 1;
-            if line.len() + self.builder.size() > self.plan.batch_bytes && !self.builder.is_empty() {
+            if line.len() + self.builder.size() > self.plan.batch_bytes && !self.builder.is_empty()
+            {
                 self.seal(now)?;
             }
             records += 1;

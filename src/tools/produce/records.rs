@@ -133,7 +133,9 @@ impl Gatherer<'_> {
         let plan = self.plan;
         let number = plan.choose(record);
         let (time, append_time) = match record.time {
-            InputTime::Appended(time) if plan.keep_offsets => (time, Some(time.unwrap_or_default())),
+            InputTime::Appended(time) if plan.keep_offsets => {
+                (time, Some(time.unwrap_or_default()))
+            }
             InputTime::Missing => (None, None),
             InputTime::Created(time) | InputTime::Appended(Some(time)) => (Some(time), None),
             InputTime::Now | InputTime::Appended(None) => {
@@ -155,7 +157,8 @@ impl Gatherer<'_> {
             (None, None) => Some(known.builder.next_delta()),
             _ => None,
         };
-        let fits = delta.is_some_and(|delta| delta >= known.builder.next_delta() && delta < i32::MAX)
+        let fits = delta
+            .is_some_and(|delta| delta >= known.builder.next_delta() && delta < i32::MAX)
             && known.builder.size() + size + RECORD_OVERHEAD <= plan.batch_bytes
             && (known.append_time == append_time || (plan.append_time && !plan.keep_offsets));
         if !fits && !known.builder.is_empty() && !self.send(number) {
@@ -173,7 +176,8 @@ impl Gatherer<'_> {
             .builder
             .append_at(delta, time, record.key, record.value, record.headers)
             .map_err(|error| ToolError::failed(error.to_string()))?;
-        known.payload += (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
+        known.payload +=
+            (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
         Ok(true)
     }
 
@@ -239,15 +243,14 @@ fn work(plan: &Plan<'_>, queue: &Mutex<Receiver<Job>>, used: &Sender<BatchBuilde
             return;
         };
         let records = job.builder.len() as u64;
-        let bytes: Result<&mut [u8], Refused> =
-            if compressor.compression().codec() == Codec::None {
-                Ok(job.builder.seal(&job.seal))
-            } else {
-                job.builder
-                    .seal_compressed(&mut compressor, &job.seal, &mut compressed)
-                    .map(|()| compressed.as_mut_slice())
-                    .map_err(Refused::from)
-            };
+        let bytes: Result<&mut [u8], Refused> = if compressor.compression().codec() == Codec::None {
+            Ok(job.builder.seal(&job.seal))
+        } else {
+            job.builder
+                .seal_compressed(&mut compressor, &job.seal, &mut compressed)
+                .map(|()| compressed.as_mut_slice())
+                .map_err(Refused::from)
+        };
         let sealed = bytes.and_then(|batches| {
             plan.check_size(batches.len())?;
             Ok([Sealed {

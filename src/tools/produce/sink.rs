@@ -7,7 +7,7 @@ use crate::log::layout::TopicPartition;
 use crate::log::partition::{Partition, Placement};
 use crate::log::session::Session;
 use crate::log::transaction;
-use crate::tools::args::produce::Sync;
+use crate::tools::args::Sync;
 use crate::tools::error::{Result, ToolError};
 use crate::tools::lines::too_long;
 use crate::tools::progress::Progress;
@@ -33,10 +33,7 @@ pub(super) enum Refused {
     /// For a reason that says it all.
     Error(ToolError),
     /// A record, counted from 1 within the piece, is longer than the limit.
-    TooLong {
-        number: u64,
-        limit: usize,
-    },
+    TooLong { number: u64, limit: usize },
 }
 
 impl Refused {
@@ -208,7 +205,11 @@ impl State {
     }
 
     fn close_oldest(&mut self) -> Result<()> {
-        let oldest = self.open.iter().min_by_key(|(_, open)| open.used).map(|(n, _)| *n);
+        let oldest = self
+            .open
+            .iter()
+            .min_by_key(|(_, open)| open.used)
+            .map(|(n, _)| *n);
         if let Some(mut open) = oldest.and_then(|number| self.open.remove(&number))
             && self.sync != Sync::None
         {
@@ -221,7 +222,11 @@ impl State {
         if self.sync == Sync::None {
             return Ok(());
         }
-        let partitions: Vec<_> = self.open.values_mut().map(|open| &mut open.partition).collect();
+        let partitions: Vec<_> = self
+            .open
+            .values_mut()
+            .map(|open| &mut open.partition)
+            .collect();
         Ok(self.session.sync(partitions.into_iter())?)
     }
 }
