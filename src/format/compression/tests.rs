@@ -89,6 +89,39 @@ fn every_codec_and_level_round_trips_every_size() {
     }
 }
 
+/// What Kafka's own classes made of `text(70_000)`; see the README beside them.
+macro_rules! kafkas {
+    ($name:literal) => {
+        include_bytes!(concat!(
+            "../../../testdata/kafka-4.3.1-fragments/compression/",
+            $name,
+            ".bin"
+        ))
+    };
+}
+
+#[test]
+fn what_kafkas_classes_compressed_is_read_and_framed_alike() {
+    let input = text(70_000);
+    for (codec, bytes) in [
+        (Codec::Gzip, &kafkas!("gzip")[..]),
+        (Codec::Snappy, kafkas!("snappy")),
+        (Codec::Lz4, kafkas!("lz4")),
+        (Codec::Lz4, kafkas!("lz4-level-17")),
+        (Codec::Zstd, kafkas!("zstd")),
+        (Codec::Zstd, kafkas!("zstd-level-22")),
+    ] {
+        assert!(unpack(codec, bytes, 70_000).unwrap() == input, "{codec}");
+        let framing = match codec {
+            Codec::Snappy => 16,
+            Codec::Lz4 => 7,
+            _ => 2,
+        };
+        let ours = pack(codec.into(), &input);
+        assert_eq!(ours[..framing], bytes[..framing], "{codec}");
+    }
+}
+
 #[test]
 fn a_cut_stream_is_an_error() {
     for codec in [Codec::Gzip, Codec::Lz4, Codec::Zstd] {
