@@ -179,6 +179,11 @@ impl SimHost {
         self.plan(|plan| plan.faults.push(fault));
     }
 
+    /// How many planned failures have not happened yet, or happen forever.
+    pub fn planned(&self) -> usize {
+        self.plan(|plan| plan.faults.len())
+    }
+
     /// Forgets the planned failures.
     pub fn fail_no_more(&self) {
         self.plan(|plan| plan.faults.clear());
