@@ -117,6 +117,7 @@ pub struct Partition {
     producers: ProducerStates,
     unsynced: BTreeSet<Offset>,
     sync_failed: bool,
+    is_stale: bool,
     epochs_unsynced: bool,
     directory_unsynced: bool,
     batches: Vec<(usize, Summary)>,
@@ -155,6 +156,7 @@ impl Partition {
             producers: ProducerStates::default(),
             unsynced: BTreeSet::new(),
             sync_failed: false,
+            is_stale: false,
             epochs_unsynced: true,
             directory_unsynced: true,
             batches: Vec::new(),
@@ -323,8 +325,26 @@ impl Partition {
     fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         take(&self.lock, &self.directory.join(PARTITION_METADATA))?;
         let outcome = self.catch_up().and_then(|()| work(self));
+        // Half of what was done may be known here: the next one looks again.
+        self.is_stale |= matches!(outcome, Err(LogError::Io { .. }));
         self.release()?;
         outcome
+    }
+
+    /// Looks at the last segment anew.
+    fn reload(&mut self) -> Result<()> {
+        let listing = Listing::read(&*self.host, &self.directory)?;
+        let known = self.active.base();
+        let base = listing.segments.last().copied().unwrap_or(known);
+        let interval = self.config.index_interval;
+        self.active = ActiveSegment::open(&self.host, &self.directory, base, interval)?;
+        let since = listing.segments.iter().filter(|base| **base >= known);
+        self.unsynced.extend(since);
+        self.directory_unsynced = true;
+        self.epochs = read_epochs(&*self.host, &self.directory)?;
+        self.load_producers(&listing)?;
+        self.is_stale = false;
+        Ok(())
     }
 
     fn release(&self) -> Result<()> {
@@ -336,6 +356,9 @@ impl Partition {
 
     /// Sees what others appended, and the segments that they rolled.
     fn catch_up(&mut self) -> Result<()> {
+        if self.is_stale {
+            self.reload()?;
+        }
         loop {
             if self.active.has_grown()? {
                 let mut seen = Vec::new();
@@ -472,23 +495,56 @@ impl Partition {
                 .iter()
                 .map(|(at, b)| (at - start, *b))
                 .collect();
-            self.active.append(&bytes[*start..end], &run)?;
-            self.unsynced.insert(self.active.base());
-            for (at, _) in &run {
-                let batch = UncheckedBatch::parse(&bytes[start + at..])
-                    .map_err(LogError::format(self.active.path(), 0))?;
-                let noted = Noted::of_batch(&batch)?;
-                self.note(&noted)?;
+            for (_, summary) in &run {
+                self.note_epoch(summary)?;
             }
+            self.append_run(&bytes[*start..end], &run)?;
             rest = &rest[count..];
         }
         Ok(())
     }
 
-    /// Takes note of a batch that is in the log.
+    /// Writes batches that belong into one segment, or none of them.
+    fn append_run(&mut self, bytes: &[u8], run: &[(usize, Summary)]) -> Result<()> {
+        let before = self.active.point();
+        let has_marker = run.iter().any(|(at, _)| {
+            let batch = UncheckedBatch::parse(&bytes[*at..]);
+            batch.is_ok_and(|batch| batch.header().attributes.is_control())
+        });
+        let aborted_before = if has_marker {
+            self.aborted_length()?
+        } else {
+            0
+        };
+        self.active.append(bytes, run)?;
+        self.unsynced.insert(self.active.base());
+        let noted = run.iter().try_for_each(|(at, _)| {
+            let batch = UncheckedBatch::parse(&bytes[*at..])
+                .map_err(LogError::format(self.active.path(), 0))?;
+            self.note_producer(&Noted::of_batch(&batch)?)
+        });
+        if noted.is_err() {
+            // What cannot be indexed must not stand in the log.
+            self.active.roll_back(before);
+            let path = segment_file(&self.directory, self.active.base(), Suffix::TxnIndex);
+            if has_marker && let Ok(file) = self.host.open(&path, Open::Write) {
+                let _ = file.set_len(aborted_before);
+            }
+        }
+        noted
+    }
+
+    /// Takes note of a batch that another process appended.
     fn note(&mut self, noted: &Noted) -> Result<()> {
-        if let Some(epoch) = noted.summary.leader_epoch
-            && self.epochs.assign(epoch, noted.summary.base_offset)
+        self.note_epoch(&noted.summary)?;
+        self.note_producer(noted)
+    }
+
+    /// Takes note of a batch's epoch. Before the batch is in the log: an epoch that
+    /// begins where the log ends does no harm, one that is not known does.
+    fn note_epoch(&mut self, batch: &Summary) -> Result<()> {
+        if let Some(epoch) = batch.leader_epoch
+            && self.epochs.assign(epoch, batch.base_offset)
         {
             let path = self.directory.join(LEADER_EPOCHS);
             self.host
@@ -497,6 +553,11 @@ impl Partition {
             self.epochs_unsynced = true;
             self.directory_unsynced = true;
         }
+        Ok(())
+    }
+
+    /// Takes note of the producer of a batch that is in the log.
+    fn note_producer(&mut self, noted: &Noted) -> Result<()> {
         let Some(header) = &noted.header else {
             return Ok(());
         };
@@ -537,6 +598,15 @@ impl Partition {
         self.directory_unsynced = true;
         self.unsynced.insert(base);
         Ok(())
+    }
+
+    fn aborted_length(&self) -> Result<u64> {
+        let path = segment_file(&self.directory, self.active.base(), Suffix::TxnIndex);
+        match self.host.stat(&path) {
+            Ok(stat) => Ok(stat.length),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(LogError::io("look at", &path)(error)),
+        }
     }
 
     fn must_roll(&self, bytes: u64, batch: &Summary) -> bool {

@@ -269,6 +269,14 @@ struct Marks {
     first_time: Option<Timestamp>,
 }
 
+/// A place that an appending segment was at.
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    marks: Marks,
+    index: u64,
+    times: u64,
+}
+
 impl ActiveSegment {
     /// Opens, or creates where it is missing, the segment that starts at `base`, and
     /// finds its end: from the last index entry on it walks the batches, hands each
@@ -425,8 +433,7 @@ impl ActiveSegment {
     /// # Errors
     /// `Io`; the `.log` is then as it was.
     pub fn append(&mut self, bytes: &[u8], batches: &[(usize, Summary)]) -> Result<()> {
-        let before = self.marks;
-        let indexed = (self.index.length, self.times.length);
+        let before = self.point();
         let outcome = self
             .log
             .write_at(bytes, self.marks.size)
@@ -434,12 +441,26 @@ impl ActiveSegment {
             .and_then(|()| self.write_entries(bytes, batches));
         if outcome.is_err() {
             // Whatever of it was written goes: a failed append leaves the log as it was.
-            self.marks = before;
-            let _ = self.log.set_len(before.size);
-            self.index.cut(indexed.0);
-            self.times.cut(indexed.1);
+            self.roll_back(before);
         }
         outcome
+    }
+
+    /// How far it has come, to go back to.
+    pub const fn point(&self) -> Point {
+        Point {
+            marks: self.marks,
+            index: self.index.length,
+            times: self.times.length,
+        }
+    }
+
+    /// Takes away what was appended since, as well as the disk allows.
+    pub fn roll_back(&mut self, to: Point) {
+        self.marks = to.marks;
+        let _ = self.log.set_len(to.marks.size);
+        self.index.cut(to.index);
+        self.times.cut(to.times);
     }
 
     fn write_entries(&mut self, bytes: &[u8], batches: &[(usize, Summary)]) -> Result<()> {
