@@ -22,7 +22,7 @@ pub enum LogError {
         source: io::Error,
     },
     /// A file's bytes contradict the format.
-    #[error("{} is damaged: {error}; see 'ottla inspect verify', mend with 'ottla repair'", path.display())]
+    #[error("{} is damaged: {error}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum LogError {
         error: FormatError,
     },
     /// A file ends in the middle of something, where it should be whole.
-    #[error("{} ends too early: {error}; see 'ottla inspect verify', mend with 'ottla repair'", path.display())]
+    #[error("{} ends too early: {error}", path.display())]
     Torn {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum LogError {
         error: FormatError,
     },
     /// Another program holds the directory.
-    #[error("{} is locked by another program: expected to share {}, found a lock on all of it, as a running broker holds; stop the broker, or use a kafka:// location", directory.display(), directory.join(".lock").display())]
+    #[error("{} is locked by another program: expected to share {}, found a lock on all of it, as a running broker holds; stop the broker first", directory.display(), directory.join(".lock").display())]
     Locked {
         /// The data directory.
         directory: PathBuf,

@@ -213,7 +213,13 @@ impl From<LogError> for ToolError {
             error if error.is_damage() => Exit::Damage,
             _ => Exit::Failed,
         };
-        Self::new(exit, error.to_string())
+        let damage = error.is_damage();
+        let error = Self::new(exit, error.to_string());
+        if damage {
+            error.hint("copy the file before anything writes to it; a replica or a backup may hold the records")
+        } else {
+            error
+        }
     }
 }
 

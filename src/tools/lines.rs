@@ -174,7 +174,7 @@ pub fn too_long(line: u64, limit: usize) -> ToolError {
     ToolError::failed(format!(
         "input record {line} is longer than the limit of {limit} bytes"
     ))
-    .hint("raise the limit with --max-message-bytes, and the topic's max.message.bytes for Kafka's own producers")
+    .hint("the limit is the lower of --max-message-bytes and the topic's max.message.bytes; raise that with `ottla topics DATA/TOPIC --alter -c max.message.bytes=N`")
 }
 
 #[cfg(test)]

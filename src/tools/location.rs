@@ -202,7 +202,10 @@ impl Directory {
                 let data = self.data.display();
                 let found = match self.state {
                     State::Ready | State::Bare => format!("the data directory {data}"),
-                    State::New => format!("{data}, in which there is no data directory yet"),
+                    State::New => format!(
+                        "{data}, which is not there yet, in {}, which is no Kafka data directory",
+                        parent(&self.data).display()
+                    ),
                 };
                 Err(ToolError::usage(format!(
                     "the location names no topic: expected DATA/TOPIC, found {found}"

@@ -56,6 +56,10 @@ struct Plan<'p> {
     choice: PartitionChoice,
     timestamp: Option<Timestamp>,
     append_time: bool,
+    /// A compacted topic takes no records without a key.
+    needs_key: bool,
+    /// `message.timestamp.before.max.ms` and `….after.max.ms`.
+    time_bounds: (Option<u64>, Option<u64>),
     keep_offsets: bool,
     /// Chooses partitions for records without a key: random bits, and a counter.
     sticky: AtomicU64,
@@ -77,7 +81,11 @@ pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
         session.close()?;
         return Err(error);
     }
-    let set = session.image().topic_configs(topic);
+    // Tiered storage does not concern what is appended here.
+    let set = session
+        .image()
+        .topic_configs(topic)
+        .filter(|(name, _)| !name.starts_with("remote.") && !name.starts_with("local."));
     let config = TopicConfig::new(set).map_err(|error| ToolError::failed(error.to_string()))?;
     let count = session
         .image()
@@ -255,6 +263,11 @@ impl<'p> Plan<'p> {
             choice: options.partitioner,
             timestamp: options.timestamp,
             append_time: config.message_timestamp_type == TimestampType::LogAppendTime,
+            needs_key: config.cleanup_policy.compact,
+            time_bounds: (
+                config.message_timestamp_before_max_ms,
+                config.message_timestamp_after_max_ms,
+            ),
             keep_offsets: options.keep_offsets,
             sticky: AtomicU64::new(u64::from_ne_bytes(seed)),
             in_turn: AtomicU64::new(0),
@@ -309,6 +322,35 @@ impl<'p> Plan<'p> {
         }
     }
 
+    /// Refuses a record that a broker would refuse, number `number` of the input.
+    fn check_record(&self, number: u64, keyed: bool, time: Option<Timestamp>) -> Result<()> {
+        if self.needs_key && !keyed {
+            return Err(ToolError::failed(format!(
+                "input record {number} has no key: topic {:?} is compacted, and expects one with every record",
+                self.topic
+            ))
+            .hint("-k SEP splits a key off each line; --json and --csv --key COLUMN give one too"));
+        }
+        let Some(time) = time.filter(|_| !self.append_time) else {
+            return Ok(());
+        };
+        let away = time.get().saturating_sub(self.now().get());
+        let (before, after) = self.time_bounds;
+        let (name, most) = if away < 0 {
+            ("message.timestamp.before.max.ms", before)
+        } else {
+            ("message.timestamp.after.max.ms", after)
+        };
+        match most {
+            Some(most) if away.unsigned_abs() > most => Err(ToolError::failed(format!(
+                "input record {number} has timestamp {time}, {} ms from now: expected at most {most}, the {name} of topic {:?}",
+                away.unsigned_abs(),
+                self.topic
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a batch that a broker would refuse.
     fn check_size(&self, bytes: usize) -> Result<()> {
         if bytes <= self.max_message_bytes {
@@ -318,7 +360,7 @@ impl<'p> Plan<'p> {
             "a batch of {bytes} bytes is too large for topic {:?}: its max.message.bytes is {}",
             self.topic, self.max_message_bytes
         ))
-        .hint("raise the topic's max.message.bytes with 'ottla topics'"))
+        .hint("raise it with `ottla topics DATA/TOPIC --alter -c max.message.bytes=N`"))
     }
 }
 

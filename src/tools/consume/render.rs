@@ -6,7 +6,7 @@ use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::batch::{Header, PREFIX_SIZE};
 use crate::log::LogError;
 use crate::log::view::Chunk;
-use crate::tools::error::Result;
+use crate::tools::error::{Result, ToolError};
 use crate::tools::output::{Output, RecordMeta};
 
 /// Renders pieces into one buffer that is used again.
@@ -62,7 +62,8 @@ impl Renderer {
         most: u64,
     ) -> Result<()> {
         let at = || LogError::format(&chunk.path, position);
-        let batch = AnyBatch::parse(bytes[PREFIX_SIZE - 1], bytes).map_err(at())?;
+        let batch = AnyBatch::parse(bytes[PREFIX_SIZE - 1], bytes)
+            .map_err(|error| damaged(at()(error), bytes, scope))?;
         let mut meta = RecordMeta::new(&scope.name.topic);
         meta.partition = PartitionId::new(scope.name.partition);
         meta.log_start = Some(scope.log_start);
@@ -100,6 +101,23 @@ impl Renderer {
             self.records += 1;
         }
         Ok(())
+    }
+}
+
+/// Says which records a damaged batch had, as far as its header tells, and how to
+/// read on.
+fn damaged(error: LogError, bytes: &[u8], scope: &Scope) -> ToolError {
+    let is_damage = error.is_damage();
+    let error = ToolError::from(error);
+    match Header::parse(bytes) {
+        Ok(header) if is_damage => error.hint(format!(
+            "the batch should hold offsets {} to {} of {}; -o {}: reads on behind it",
+            header.base_offset,
+            header.last_offset,
+            scope.name,
+            header.next_offset()
+        )),
+        _ => error,
     }
 }
 

@@ -175,6 +175,9 @@ impl<'p> Encoder<'p> {
         self.sealed.clear();
         let now = self.plan.now();
         let time = Some(self.plan.timestamp.unwrap_or(now));
+        if !piece.is_empty() {
+            self.plan.check_record(1, false, self.plan.timestamp)?;
+        }
         let headers: &HeadersBuf = &self.plan.headers;
         let headers = headers.as_headers();
         let mut start = 0;

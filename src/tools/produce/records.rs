@@ -67,6 +67,7 @@ pub(super) fn run(
             unused,
             sink,
             turn: 0,
+            read: 0,
             gathering: BTreeMap::new(),
         }));
         let reader = IdleReader {
@@ -124,6 +125,8 @@ struct Gatherer<'p> {
     unused: Receiver<BatchBuilder>,
     sink: &'p Sink,
     turn: u64,
+    /// Records so far.
+    read: u64,
     gathering: BTreeMap<i32, Gathering>,
 }
 
@@ -146,6 +149,12 @@ impl Gatherer<'_> {
             None if plan.append_time => Some(plan.now()),
             other => other,
         };
+        self.read += 1;
+        // What keeps its offsets is a copy of what a broker took already.
+        if !plan.keep_offsets {
+            let given = (record.time != InputTime::Now || plan.timestamp.is_some()).then_some(time);
+            plan.check_record(self.read, record.key.is_some(), given.flatten())?;
+        }
         let size = record.key.map_or(0, <[u8]>::len)
             + record.value.map_or(0, <[u8]>::len)
             + record.headers.encoded().len();
