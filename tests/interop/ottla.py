@@ -18,8 +18,7 @@ class OttlaError(Exception):
 
 def run(verb, location, *options, stdin=None, expect=DONE, timeout=120):
     """Runs `ottla VERB LOCATION OPTIONS`; the finished process, output as bytes."""
-    if isinstance(stdin, str):
-        stdin = stdin.encode()
+    stdin = stdin.encode() if isinstance(stdin, str) else stdin
     command = [BIN / f"ottla-{verb}", location, *map(str, options)]
     done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=timeout, check=False)
