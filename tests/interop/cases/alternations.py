@@ -76,8 +76,8 @@ def case_ottla_killed(work):
             expected = values
             broker.kcat_write("turns", f"kafka {turn}\n")
             expected.append(f"kafka {turn}")
-            broker.assert_content()
-        broker.assert_content()
+        # A write that the kill cut short is what Kafka's recovery is for, and all it may find.
+        assert all("Corruption found in segment" in line for line in broker.complaints()), broker.complaints()
         check(data, expected)
     assert len(expected) > 1000, "every run was killed before it had written anything"
     agree.dumps(data)

@@ -52,7 +52,8 @@ def case_plain_lines(work):
     data = work / "data"
     every = bytes(b for b in range(256) if b != 10)
     text = b"\n".join([b"", every, b"", b"x" * (50 << 20), every * 3, b"no newline at the end"])
-    ottla.produce(data, "bytes", text, "-z", "none", "--max-message-bytes", 60 << 20)
+    ottla.create(data, "bytes", max_message_bytes=60 << 20)
+    ottla.produce(data, "bytes", text, "-z", "none")
     assert ottla.consume(data, "bytes") == text + b"\n"
 
 
@@ -60,5 +61,5 @@ def case_line_over_the_limit(work):
     """Kafka's limit on a message holds unless one raises it; the error names it."""
     data = work / "data"
     said = ottla.run("produce", f"{data}/big", stdin=b"a\n" + b"x" * (50 << 20), expect=ottla.FAILED).stderr
-    assert b"record 2" in said and b"--max-message-bytes" in said, said
+    assert b"record 2" in said and b"max.message.bytes" in said, said
     assert ottla.consume(data, "big") == b"a\n"
