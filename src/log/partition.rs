@@ -14,17 +14,22 @@
 //! watermark (up to where replicas agree: here the end, as this is the only one)
 //! and the last stable offset ([`Partition::last_stable`]).
 
+mod config;
+mod listing;
+mod noted;
+mod replay;
+
+pub use config::SegmentConfig;
+pub(crate) use listing::Listing;
+use noted::Noted;
+pub(crate) use noted::marker_of;
+
 use super::error::{LogError, Result};
-use super::layout::{
-    LEADER_EPOCHS, PARTITION_METADATA, Suffix, TopicPartition, parse_segment_file, segment_file,
-};
+use super::layout::{LEADER_EPOCHS, PARTITION_METADATA, Suffix, TopicPartition, segment_file};
 use super::producer_states::{ProducerStates, Verdict};
-use super::scan::{Found, Scanner, Summary};
+use super::scan::Summary;
 use super::segment::ActiveSegment;
-use crate::format::batch::{
-    Header, Scratch, UncheckedBatch, patch_base_offset, patch_leader_epoch,
-};
-use crate::format::control::{ControlType, EndTxnMarker};
+use crate::format::batch::{Header, UncheckedBatch, patch_base_offset, patch_leader_epoch};
 use crate::format::leader_epochs::LeaderEpochs;
 use crate::format::offset_index::RelativeOffset;
 use crate::format::producer_snapshot;
@@ -43,48 +48,6 @@ const APPEND: LockRange = LockRange {
 
 /// A snapshot file larger than this is refused: 22 million producers.
 const MOST_SNAPSHOT: u64 = 1 << 30;
-
-/// When a partition goes on to the next segment, and how densely it is indexed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SegmentConfig {
-    /// `segment.bytes`: the most bytes of a `.log`.
-    pub segment_bytes: u64,
-    /// `segment.ms`: how long a segment takes batches, by their times.
-    pub segment_ms: i64,
-    /// `index.interval.bytes`: bytes of `.log` from one index entry to the next.
-    pub index_interval: u64,
-    /// `segment.index.bytes`: the most bytes of an index.
-    pub index_bytes: u64,
-}
-
-impl SegmentConfig {
-    /// From the configs that were set on a topic; Kafka's defaults for the others.
-    pub fn from_configs<'c>(configs: impl Iterator<Item = (&'c str, &'c str)>) -> Self {
-        let mut config = Self::default();
-        for (name, value) in configs {
-            let number = value.parse::<i64>();
-            match (name, number) {
-                ("segment.bytes", Ok(n)) => config.segment_bytes = n.max(14).cast_unsigned(),
-                ("segment.ms", Ok(n)) => config.segment_ms = n.max(1),
-                ("index.interval.bytes", Ok(n)) => config.index_interval = n.max(0).cast_unsigned(),
-                ("segment.index.bytes", Ok(n)) => config.index_bytes = n.max(4).cast_unsigned(),
-                _ => {}
-            }
-        }
-        config
-    }
-}
-
-impl Default for SegmentConfig {
-    fn default() -> Self {
-        Self {
-            segment_bytes: 1 << 30,
-            segment_ms: 7 * 24 * 3600 * 1000,
-            index_interval: 4096,
-            index_bytes: 10 << 20,
-        }
-    }
-}
 
 /// How batches get their offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -652,70 +615,6 @@ impl Partition {
             .map_err(LogError::io("write", &path))
     }
 
-    /// The producers as of the end: the latest snapshot that can be read, then every
-    /// batch behind it.
-    fn load_producers(&mut self, listing: &Listing) -> Result<()> {
-        let end = self.active.next();
-        let mut from = listing.segments.first().copied().unwrap_or(end);
-        self.producers = ProducerStates::default();
-        for snapshot in listing.snapshots.iter().rev().filter(|at| **at <= end) {
-            let path = segment_file(&self.directory, *snapshot, Suffix::Snapshot);
-            match self.host.read(&path, MOST_SNAPSHOT) {
-                Ok(bytes) => {
-                    // One that is damaged is no loss: an earlier one and the log tell the same.
-                    if let Ok(entries) = producer_snapshot::decode(&bytes) {
-                        self.producers = ProducerStates::from_snapshot(&entries);
-                        from = *snapshot;
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(LogError::io("read", &path)(error)),
-            }
-        }
-        let first = listing.segments.partition_point(|base| *base <= from);
-        let base = self.active.base();
-        for sealed in &listing.segments[first.saturating_sub(1)..] {
-            if *sealed != base && from < end {
-                self.replay(*sealed, from)?;
-            }
-        }
-        if from < end {
-            self.replay(base, from)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Hands the batches of a segment from an offset on to the producer states.
-    fn replay(&mut self, base: Offset, from: Offset) -> Result<()> {
-        let segment = super::segment::Segment::new(&self.host, &self.directory, base);
-        let (log, length) = segment.open_log()?;
-        let position = segment.position_before(from, length)?;
-        let mut scanner = Scanner::new(log, &segment.path(Suffix::Log), position, length);
-        while let Ok(found) = scanner.next_batch()? {
-            let noted = Noted::of(&found)?;
-            if noted.summary.base_offset < from {
-                continue;
-            }
-            if let Some(header) = &noted.header {
-                match noted.marker {
-                    None if !header.attributes.is_control() => self.producers.update(header),
-                    None => {}
-                    Some((commit, coordinator)) => {
-                        // Whoever wrote the marker may have been killed before it
-                        // came to the index.
-                        let ended = self.producers.end_transaction(header, commit, coordinator);
-                        if let Some(aborted) = ended {
-                            self.add_aborted(base, &aborted)?;
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Syncs those of a segment's files that there are.
     fn sync_files(&self, base: Offset, suffixes: &[Suffix]) -> Result<()> {
         for suffix in suffixes {
@@ -727,85 +626,6 @@ impl Partition {
     /// The latest time of a record in the last segment.
     pub fn latest_time(&self) -> Option<Timestamp> {
         self.active.latest().map(|(time, _)| time)
-    }
-}
-
-/// What a partition remembers of a batch.
-struct Noted {
-    summary: Summary,
-    header: Option<Header>,
-    /// Of an end-of-transaction marker: whether it commits, and its coordinator.
-    marker: Option<(bool, i32)>,
-}
-
-impl Noted {
-    fn of(found: &Found<'_>) -> Result<Self> {
-        if found.prefix.magic != 2 {
-            let summary = found
-                .summary()
-                .map_err(LogError::format(Path::new(""), found.position))?;
-            return Ok(Self {
-                summary,
-                header: None,
-                marker: None,
-            });
-        }
-        let batch = UncheckedBatch::parse(found.bytes)
-            .map_err(LogError::format(Path::new(""), found.position))?;
-        Self::of_batch(&batch)
-    }
-
-    fn of_batch(batch: &UncheckedBatch<'_>) -> Result<Self> {
-        let header = *batch.header();
-        Ok(Self {
-            summary: Summary::of(&header),
-            header: Some(header),
-            marker: if header.attributes.is_control() {
-                marker_of(batch)
-            } else {
-                None
-            },
-        })
-    }
-}
-
-/// The end of a transaction that a control batch marks, if it is one.
-pub(crate) fn marker_of(batch: &UncheckedBatch<'_>) -> Option<(bool, i32)> {
-    let mut scratch = Scratch::new();
-    let batch = batch.check().ok()?;
-    let record = batch.records(&mut scratch).ok()?.next()?.ok()?;
-    let commit = match ControlType::decode_key(record.key?).ok()? {
-        ControlType::Commit => true,
-        ControlType::Abort => false,
-        _ => return None,
-    };
-    let marker = EndTxnMarker::decode(record.value?).ok()?;
-    Some((commit, marker.coordinator_epoch))
-}
-
-/// The segments and snapshots of a partition's directory, in order.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Listing {
-    pub(crate) segments: Vec<Offset>,
-    pub(crate) snapshots: Vec<Offset>,
-}
-
-impl Listing {
-    pub(crate) fn read(host: &dyn Host, directory: &Path) -> Result<Self> {
-        let mut listing = Self::default();
-        for entry in host
-            .list(directory)
-            .map_err(LogError::io("list", directory))?
-        {
-            match parse_segment_file(&entry.name) {
-                Some((base, Suffix::Log)) => listing.segments.push(base),
-                Some((base, Suffix::Snapshot)) => listing.snapshots.push(base),
-                _ => {}
-            }
-        }
-        listing.segments.sort_unstable();
-        listing.snapshots.sort_unstable();
-        Ok(listing)
     }
 }
 
