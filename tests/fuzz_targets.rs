@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decoders that a target of another name goes through.
-const THROUGH: [(&str, &str); 2] = [
+const THROUGH: [(&str, &str); 3] = [
+    ("header", "format::batch"),
     ("kraft_control", "format::control"),
     ("coordinator", "format::consumer_offsets"),
 ];
