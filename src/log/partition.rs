@@ -49,6 +49,10 @@ const APPEND: LockRange = LockRange {
 /// A snapshot file larger than this is refused: 22 million producers.
 const MOST_SNAPSHOT: u64 = 1 << 30;
 
+/// From so many segments on, one call that syncs the whole file system is cheaper
+/// than a few for each.
+const SYNC_ALL_FROM: usize = 16;
+
 /// How batches get their offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
@@ -210,6 +214,13 @@ impl Partition {
     }
 
     fn sync_unsynced(&mut self) -> Result<()> {
+        if self.unsynced.len() >= SYNC_ALL_FROM {
+            self.host
+                .sync_all(&self.directory)
+                .map_err(LogError::io("sync", &self.directory))?;
+            self.assume_synced();
+            return Ok(());
+        }
         for base in std::mem::take(&mut self.unsynced) {
             if base == self.active.base() {
                 self.active.sync()?;
