@@ -14,6 +14,7 @@
 //! watermark (up to where replicas agree: here the end, as this is the only one)
 //! and the last stable offset ([`Partition::last_stable`]).
 
+mod aborted;
 mod config;
 mod listing;
 mod noted;
@@ -33,7 +34,6 @@ use crate::format::batch::{Header, UncheckedBatch, patch_base_offset, patch_lead
 use crate::format::leader_epochs::LeaderEpochs;
 use crate::format::offset_index::RelativeOffset;
 use crate::format::producer_snapshot;
-use crate::format::txn_index::AbortedTxn;
 use crate::format::{LeaderEpoch, Offset, Timestamp};
 use crate::host::{Durability, File, Host, Lock, LockRange, Open, Wait};
 use std::collections::{BTreeMap, BTreeSet};
@@ -478,34 +478,36 @@ impl Partition {
         Ok(())
     }
 
-    /// Writes batches that belong into one segment, or none of them.
+    /// Writes batches that belong into one segment, or none of them. An aborted
+    /// transaction comes to its index first: whoever sees the marker must find it
+    /// there. Without the marker the transaction is open, and nobody asks.
     fn append_run(&mut self, bytes: &[u8], run: &[(usize, Summary)]) -> Result<()> {
-        let before = self.active.point();
-        let has_marker = run.iter().any(|(at, _)| {
-            let batch = UncheckedBatch::parse(&bytes[*at..]);
-            batch.is_ok_and(|batch| batch.header().attributes.is_control())
-        });
+        let mut noted = Vec::with_capacity(run.len());
+        for (at, _) in run {
+            let batch = UncheckedBatch::parse(&bytes[*at..])
+                .map_err(LogError::format(self.active.path(), 0))?;
+            noted.push(Noted::of_batch(&batch)?);
+        }
+        let has_marker = noted.iter().any(|noted| noted.marker.is_some());
         let aborted_before = if has_marker {
             self.aborted_length()?
         } else {
             0
         };
-        self.active.append(bytes, run)?;
-        self.unsynced.insert(self.active.base());
-        let noted = run.iter().try_for_each(|(at, _)| {
-            let batch = UncheckedBatch::parse(&bytes[*at..])
-                .map_err(LogError::format(self.active.path(), 0))?;
-            self.note_producer(&Noted::of_batch(&batch)?)
-        });
-        if noted.is_err() {
-            // What cannot be indexed must not stand in the log.
-            self.active.roll_back(before);
+        let outcome = noted
+            .iter()
+            .try_for_each(|noted| self.note_producer(noted))
+            .and_then(|()| self.active.append(bytes, run));
+        if outcome.is_err() {
+            // The producers are as if it had been appended.
+            self.is_stale = true;
             let path = segment_file(&self.directory, self.active.base(), Suffix::TxnIndex);
             if has_marker && let Ok(file) = self.host.open(&path, Open::Write) {
                 let _ = file.set_len(aborted_before);
             }
         }
-        noted
+        self.unsynced.insert(self.active.base());
+        outcome
     }
 
     /// Takes note of a batch that another process appended.
@@ -530,7 +532,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Takes note of the producer of a batch that is in the log.
+    /// Takes note of the producer of a batch.
     fn note_producer(&mut self, noted: &Noted) -> Result<()> {
         let Some(header) = &noted.header else {
             return Ok(());
@@ -545,42 +547,6 @@ impl Partition {
             }
         }
         Ok(())
-    }
-
-    /// Adds to the transaction index of a segment, unless another process already
-    /// has.
-    fn add_aborted(&mut self, base: Offset, aborted: &AbortedTxn) -> Result<()> {
-        let path = segment_file(&self.directory, base, Suffix::TxnIndex);
-        let file = self
-            .host
-            .open(&path, Open::Create)
-            .map_err(LogError::io("open", &path))?;
-        let length = file.len().map_err(LogError::io("measure", &path))?;
-        let length = length - length % AbortedTxn::SIZE as u64;
-        let entry = aborted.encode();
-        if length > 0 {
-            let mut last = [0; AbortedTxn::SIZE];
-            file.read_at(&mut last, length - AbortedTxn::SIZE as u64)
-                .map_err(LogError::io("read", &path))?;
-            let last = AbortedTxn::decode(&last).map_err(LogError::format(&path, length))?;
-            if last.last_offset >= aborted.last_offset {
-                return Ok(());
-            }
-        }
-        file.write_at(&entry, length)
-            .map_err(LogError::io("write", &path))?;
-        self.directory_unsynced = true;
-        self.unsynced.insert(base);
-        Ok(())
-    }
-
-    fn aborted_length(&self) -> Result<u64> {
-        let path = segment_file(&self.directory, self.active.base(), Suffix::TxnIndex);
-        match self.host.stat(&path) {
-            Ok(stat) => Ok(stat.length),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(LogError::io("look at", &path)(error)),
-        }
     }
 
     fn must_roll(&self, bytes: u64, batch: &Summary) -> bool {

@@ -271,7 +271,7 @@ struct Marks {
 
 /// A place that an appending segment was at.
 #[derive(Debug, Clone, Copy)]
-pub struct Point {
+struct Point {
     marks: Marks,
     index: u64,
     times: u64,
@@ -447,7 +447,7 @@ impl ActiveSegment {
     }
 
     /// How far it has come, to go back to.
-    pub const fn point(&self) -> Point {
+    const fn point(&self) -> Point {
         Point {
             marks: self.marks,
             index: self.index.length,
@@ -456,7 +456,7 @@ impl ActiveSegment {
     }
 
     /// Takes away what was appended since, as well as the disk allows.
-    pub fn roll_back(&mut self, to: Point) {
+    fn roll_back(&mut self, to: Point) {
         self.marks = to.marks;
         let _ = self.log.set_len(to.marks.size);
         self.index.cut(to.index);

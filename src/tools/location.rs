@@ -131,7 +131,7 @@ impl Directory {
         {
             return Ok(directory(path, Target::Data, State::Bare));
         }
-        if entries.is_empty() {
+        if is_new(entries) {
             return Ok(directory(path, Target::Data, State::New));
         }
         Err(foreign(path, entries))
@@ -159,7 +159,7 @@ impl Directory {
             Some(_) if is_data(&entries_of_parent(parent(above), host)) => {
                 return Err(inside_data(path, parent(above)));
             }
-            Some(entries) if entries.is_empty() => State::New,
+            Some(entries) if is_new(&entries) => State::New,
             Some(entries)
                 if entries
                     .iter()
@@ -351,6 +351,11 @@ fn entries(path: &Path, host: &dyn Host) -> Result<Option<Vec<Entry>>> {
 
 fn entries_of_parent(path: &Path, host: &dyn Host) -> Vec<Entry> {
     host.list(path).unwrap_or_default()
+}
+
+/// Whether nothing is there, or what a tool that was killed at once has left.
+fn is_new(entries: &[Entry]) -> bool {
+    entries.iter().all(|entry| entry.name == ".lock")
 }
 
 fn is_data(entries: &[Entry]) -> bool {

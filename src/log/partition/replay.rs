@@ -38,10 +38,9 @@ impl Partition {
             }
         }
         if from < end {
-            self.replay(base, from)
-        } else {
-            Ok(())
+            self.replay(base, from)?;
         }
+        self.cut_aborted(end)
     }
 
     /// Hands the batches of a segment from an offset on to the producer states.

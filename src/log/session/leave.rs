@@ -1,11 +1,11 @@
 //! What the last one out does, alone: seals what was touched, writes the
 //! checkpoints, and marks the clean stop.
 
-use super::{SYNC_ALL_FROM, open_metadata, open_partition};
+use super::{SYNC_ALL_FROM, open_metadata, open_partition, write_partition_metadata};
 use crate::format::checkpoint::OffsetCheckpoint;
 use crate::format::clean_shutdown::CleanShutdown;
 use crate::format::meta_properties::MetaProperties;
-use crate::format::{LeaderEpoch, PartitionId};
+use crate::format::{LeaderEpoch, PartitionId, Uuid};
 use crate::host::{Durability, Host};
 use crate::log::data_dir::{DataDir, known, read_checkpoint};
 use crate::log::error::{LogError, Result};
@@ -41,6 +41,9 @@ pub(super) fn finish(
         } else if known(dir.image(), path, &name).is_err() {
             continue;
         } else {
+            let topic = dir.image().topic(&name.topic);
+            let id = topic.map_or(Uuid::ZERO, |topic| topic.id);
+            write_partition_metadata(&**host, &directory, id)?;
             let config = SegmentConfig::from_configs(dir.image().topic_configs(&name.topic));
             open_partition(host, path, &name, config, LeaderEpoch::default())?
         };

@@ -127,10 +127,11 @@ impl Session {
         for number in numbers {
             let partition = TopicPartition::new(name, number);
             let directory = self.path.join(partition.to_string());
+            // First of all: whoever finds it noted and half made completes it.
+            self.note(&partition)?;
             create_dir(&*self.host, &directory)?;
             self.root_unsynced = true;
             write_partition_metadata(&*self.host, &directory, id)?;
-            self.note(&partition)?;
             let (config, epoch) = self.config_of(&partition);
             let opened = open_partition(&self.host, &self.path, &partition, config, epoch)?;
             made.push(opened);
