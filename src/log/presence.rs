@@ -9,6 +9,7 @@
 //! 2^62             whoever leaves, exclusively: they leave one after the other
 //! 2^62 + 1         nobody but a server's lock on all of it: tells it from a tool's
 //! 2^62 + 2         whoever adds a line to the file
+//! 2^62 + 3         whoever enters, exclusively, until recovery is seen to
 //! ```
 //!
 //! Its text, which Kafka does not look at, names the partitions that tools have
@@ -40,6 +41,10 @@ const SERVER_ONLY: LockRange = LockRange {
 };
 const WRITING: LockRange = LockRange {
     start: (1 << 62) + 2,
+    length: 1,
+};
+const ENTERING: LockRange = LockRange {
+    start: (1 << 62) + 3,
     length: 1,
 };
 /// A million partitions with the longest of names.
@@ -101,24 +106,27 @@ impl Presence {
                 .map_err(LogError::io("read the boot id for", &path))?,
             path,
         };
-        if presence.lock(TOOLS, Lock::Exclusive, Wait::No)? {
-            return Ok((presence, Company::Alone));
-        }
-        if presence.lock(TOOLS, Lock::Shared, Wait::No)? {
-            return Ok((presence, Company::Others));
-        }
         if !presence.lock(SERVER_ONLY, Lock::Shared, Wait::No)? {
             return Err(LogError::Locked {
                 directory: directory.to_owned(),
             });
         }
         presence.unlock(SERVER_ONLY)?;
-        // A tool is on its way in or out; neither takes long, unless it recovers.
-        presence.lock(TOOLS, Lock::Shared, Wait::Yes)?;
-        // It may have been the last one out: then this is the first one in.
+        // One enters at a time: two that both shared the lock could not tell that
+        // neither of them has seen to recovery.
+        presence.lock(ENTERING, Lock::Exclusive, Wait::Yes)?;
         if presence.lock(TOOLS, Lock::Exclusive, Wait::No)? {
             return Ok((presence, Company::Alone));
         }
+        if !presence.lock(TOOLS, Lock::Shared, Wait::No)? {
+            // The last one out is at work. It is gone when this returns, and no one
+            // else has come in.
+            presence.lock(TOOLS, Lock::Shared, Wait::Yes)?;
+            if presence.lock(TOOLS, Lock::Exclusive, Wait::No)? {
+                return Ok((presence, Company::Alone));
+            }
+        }
+        presence.unlock(ENTERING)?;
         Ok((presence, Company::Others))
     }
 
@@ -132,7 +140,8 @@ impl Presence {
 
     /// Lets others in, once recovery is done.
     pub fn share(&self) -> Result<()> {
-        self.lock(TOOLS, Lock::Shared, Wait::Yes).map(drop)
+        self.lock(TOOLS, Lock::Shared, Wait::Yes)?;
+        self.unlock(ENTERING)
     }
 
     /// Notes that a partition is about to be appended to.

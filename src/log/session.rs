@@ -223,6 +223,10 @@ impl Session {
             self.metadata.sync()?;
             self.sync_root()?;
         }
+        let abandoned = self.presence.notes()?.producers;
+        if !abandoned.is_empty() {
+            resolve(&mut self, &abandoned)?;
+        }
         let Self {
             host,
             path,

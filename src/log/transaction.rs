@@ -217,29 +217,47 @@ pub(crate) fn resolve(session: &mut Session, noted: &BTreeSet<ProducerId>) -> Re
     Ok(())
 }
 
+/// Whether a transaction of one of these producers is open.
+pub(crate) fn any_open(dir: &DataDir, producers: &BTreeSet<ProducerId>) -> Result<bool> {
+    if producers.is_empty() {
+        return Ok(false);
+    }
+    let noted =
+        |value: &TransactionValue| value.producer_id.is_some_and(|id| producers.contains(&id));
+    Ok(all_states(dir)?
+        .iter()
+        .any(|value| is_open(value) && noted(value)))
+}
+
+/// The latest state of every transactional id.
+fn all_states(dir: &DataDir) -> Result<Vec<TransactionValue>> {
+    let mut all = Vec::new();
+    let Some(topic) = dir.image().topic(TRANSACTIONS_TOPIC) else {
+        return Ok(all);
+    };
+    for number in topic.partitions.keys() {
+        let name = TopicPartition::new(TRANSACTIONS_TOPIC, *number);
+        if let Some(view) = dir.partition(&name)? {
+            let mut states = BTreeMap::new();
+            read_states(&view, view.start(), &mut states)?;
+            all.extend(states.into_values());
+        }
+    }
+    Ok(all)
+}
+
 /// How transactions were decided whose markers may not all be there yet: by
 /// producer, whether it commits, and in which partitions.
 pub fn decided(dir: &DataDir) -> Result<BTreeMap<ProducerId, (bool, BTreeSet<TopicPartition>)>> {
     let mut decided = BTreeMap::new();
-    let Some(topic) = dir.image().topic(TRANSACTIONS_TOPIC) else {
-        return Ok(decided);
-    };
-    for number in topic.partitions.keys() {
-        let name = TopicPartition::new(TRANSACTIONS_TOPIC, *number);
-        let Some(view) = dir.partition(&name)? else {
-            continue;
+    for value in all_states(dir)? {
+        let commit = match value.status() {
+            Some(TransactionStatus::PrepareCommit) => true,
+            Some(TransactionStatus::PrepareAbort) => false,
+            _ => continue,
         };
-        let mut states = BTreeMap::new();
-        read_states(&view, view.start(), &mut states)?;
-        for value in states.into_values() {
-            let commit = match value.status() {
-                Some(TransactionStatus::PrepareCommit) => true,
-                Some(TransactionStatus::PrepareAbort) => false,
-                _ => continue,
-            };
-            if let Some(producer) = value.producer_id {
-                decided.insert(producer, (commit, partitions_of(&value).collect()));
-            }
+        if let Some(producer) = value.producer_id {
+            decided.insert(producer, (commit, partitions_of(&value).collect()));
         }
     }
     Ok(decided)

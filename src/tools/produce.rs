@@ -77,32 +77,19 @@ pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
     let topic = options.location.topic()?;
     let mut session = Session::open(host, &options.location.data, durability)?;
     tell_recovered(&session, options.quiet);
-    if let Err(error) = prepare_topic(&mut session, options, topic) {
-        session.close()?;
-        return Err(error);
-    }
-    // Tiered storage does not concern what is appended here.
-    let set = session
-        .image()
-        .topic_configs(topic)
-        .filter(|(name, _)| !name.starts_with("remote.") && !name.starts_with("local."));
-    let config = TopicConfig::new(set).map_err(|error| ToolError::failed(error.to_string()))?;
+    let prepared = prepare(&mut session, options, topic);
+    let (config, transaction) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            session.close()?;
+            return Err(error);
+        }
+    };
     let count = session
         .image()
         .topic(topic)
         .map_or(1, |topic| topic.partitions.len());
     let plan = Plan::new(options, &**host, topic, &config, count);
-
-    let transaction = match &options.transaction {
-        None => None,
-        Some(kind) => {
-            let id = match kind {
-                Transaction::Anonymous => None,
-                Transaction::Id(id) => Some(id.as_str()),
-            };
-            Some(transaction::begin(&mut session, id)?)
-        }
-    };
     let placement = if options.keep_offsets {
         Placement::Keep
     } else {
@@ -150,6 +137,27 @@ fn end_transaction(
         ));
     }
     Ok(())
+}
+
+/// Sees to the topic, and begins the transaction where the run is one.
+fn prepare(
+    session: &mut Session,
+    options: &ProduceOptions,
+    topic: &str,
+) -> Result<(TopicConfig, Option<transaction::Open>)> {
+    prepare_topic(session, options, topic)?;
+    // Tiered storage does not concern what is appended here.
+    let set = session
+        .image()
+        .topic_configs(topic)
+        .filter(|(name, _)| !name.starts_with("remote.") && !name.starts_with("local."));
+    let config = TopicConfig::new(set).map_err(|error| ToolError::failed(error.to_string()))?;
+    let transaction = match &options.transaction {
+        None => None,
+        Some(Transaction::Anonymous) => Some(transaction::begin(session, None)?),
+        Some(Transaction::Id(id)) => Some(transaction::begin(session, Some(id))?),
+    };
+    Ok((config, transaction))
 }
 
 fn prepare_topic(session: &mut Session, options: &ProduceOptions, topic: &str) -> Result<()> {

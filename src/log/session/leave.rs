@@ -14,6 +14,7 @@ use crate::log::layout::{
 };
 use crate::log::partition::SegmentConfig;
 use crate::log::presence::{Presence, is_directory};
+use crate::log::transaction::any_open;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +30,12 @@ pub(super) fn finish(
     let dir = DataDir::open(host, path)?;
     let mut ends = BTreeMap::new();
     let points = read_checkpoint(&**host, &path.join(RECOVERY_POINTS))?;
-    let notes = presence.notes()?.partitions;
+    let notes = presence.notes()?;
+    if any_open(&dir, &notes.producers)? {
+        // Its tool was killed just now. Whoever comes next finds it by its note.
+        return Ok(());
+    }
+    let notes = notes.partitions;
     let at_once = notes.len() >= SYNC_ALL_FROM;
     for name in notes {
         let directory = path.join(name.to_string());
