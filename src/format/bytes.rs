@@ -106,16 +106,21 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn uvarint_of(&mut self, what: &'static str, most: usize) -> Result<u64> {
-        let rest = &self.bytes[self.at..];
-        if let Some(&first) = rest.first()
-            && first < 0x80
-        {
-            self.at += 1;
-            return Ok(u64::from(first));
+        // Nearly all are of one byte or two.
+        match self.bytes[self.at..] {
+            [first @ ..0x80, ..] => {
+                self.at += 1;
+                Ok(u64::from(first))
+            }
+            [first, second @ ..0x80, ..] => {
+                self.at += 2;
+                Ok(u64::from(first & 0x7f) | u64::from(second) << 7)
+            }
+            _ => self.uvarint_long(what, most),
         }
-        self.uvarint_long(what, most)
     }
 
+    #[cold]
     fn uvarint_long(&mut self, what: &'static str, most: usize) -> Result<u64> {
         let rest = &self.bytes[self.at..];
         let mut value: u64 = 0;

@@ -49,12 +49,16 @@ pub struct Header<'a> {
 
 impl<'a> Headers<'a> {
     /// Reads the count and checks every header; `reader` ends up behind the last.
+    #[inline]
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self> {
         let start = reader.position();
-        let count = reader.varint("header count")?;
-        if count == 0 {
-            return Ok(Self::default());
+        match reader.varint("header count")? {
+            0 => Ok(Self::default()),
+            count => Self::read_some(reader, start, count),
         }
+    }
+
+    fn read_some(reader: &mut Reader<'a>, start: usize, count: i32) -> Result<Self> {
         let count = usize::try_from(count)
             .ok()
             .filter(|count| *count <= reader.remaining() / 2)

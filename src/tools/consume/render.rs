@@ -90,7 +90,8 @@ impl Renderer {
         }
         self.bytes.reserve(bytes.len());
         for record in batch.records(&mut self.scratch).map_err(at())? {
-            let record = record.map_err(at())?;
+            // The place in words costs an allocation: only where it is needed.
+            let record = record.map_err(|error| at()(error))?;
             if record.offset < scope.from {
                 continue;
             }
