@@ -29,6 +29,16 @@ fn one_partition_in_short_turns() {
     run(1, &["--sync", "batch", "-z", "lz4"]);
 }
 
+/// Nothing is there yet: one of them makes the data directory, one the topic.
+#[test]
+fn a_directory_that_none_has_made() {
+    for _ in 0..5 {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        produce(directory.path(), &data, 1, &[]);
+    }
+}
+
 fn run(partitions: usize, options: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
@@ -40,8 +50,21 @@ fn run(partitions: usize, options: &[&str]) {
         .status()
         .unwrap();
     assert!(created.success());
-    let producers: Vec<Child> = (0..PRODUCERS)
-        .map(|producer| start(directory.path(), &data, producer, options))
+    let contents = produce(directory.path(), &data, partitions, options);
+    assert!(
+        partitions > 1 || contents[0].segments > 1,
+        "no segment was rolled"
+    );
+}
+
+/// Runs the producers at once and checks what they have left.
+fn produce(directory: &Path, data: &Path, partitions: usize, options: &[&str]) -> Vec<Contents> {
+    let inputs: Vec<File> = (0..PRODUCERS)
+        .map(|producer| input(directory, producer))
+        .collect();
+    let producers: Vec<Child> = inputs
+        .into_iter()
+        .map(|input| start(data, input, options))
         .collect();
     for producer in producers {
         let output = producer.wait_with_output().unwrap();
@@ -56,21 +79,22 @@ fn run(partitions: usize, options: &[&str]) {
         })
         .collect();
     check(&contents);
-    assert!(
-        partitions > 1 || contents[0].segments > 1,
-        "no segment was rolled"
-    );
+    contents
 }
 
-fn start(directory: &Path, data: &Path, producer: usize, options: &[&str]) -> Child {
+fn input(directory: &Path, producer: usize) -> File {
     let input = directory.join(format!("{producer}.txt"));
     let lines = (0..LINES).map(|line| format!("{producer} {line} {}\n", "x".repeat(line % 60)));
     fs::write(&input, lines.collect::<String>()).unwrap();
+    File::open(input).unwrap()
+}
+
+fn start(data: &Path, input: File, options: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_ottla-produce"))
         .arg(data.join("shared"))
         .arg("-q")
         .args(options)
-        .stdin(File::open(input).unwrap())
+        .stdin(input)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -36,6 +36,8 @@ struct Appended {
     begun: u64,
     /// After it.
     done: u64,
+    /// Whether a session appended it that never syncs.
+    by_rival: bool,
     /// When it was reported durable.
     durable: Option<u64>,
 }
@@ -69,21 +71,25 @@ impl Ledger {
         &mut self,
         at: &(String, i32),
         batches: Vec<Batch>,
-        begun: u64,
-        done: u64,
+        by_rival: bool,
+        (begun, done): (u64, u64),
     ) {
         let log = self.partitions.entry(at.clone()).or_default();
         log.extend(batches.into_iter().map(|batch| Appended {
             batch,
             begun,
             done,
+            by_rival,
             durable: None,
         }));
     }
 
-    /// Everything appended to a partition so far was reported durable.
+    /// Everything that the session appended to a partition so far was reported
+    /// durable; so must be what its rival had appended before it.
     pub(crate) fn durable(&mut self, at: &(String, i32), now: u64) {
-        for appended in self.partitions.entry(at.clone()).or_default() {
+        let log = self.partitions.entry(at.clone()).or_default();
+        let own = log.iter().rposition(|appended| !appended.by_rival);
+        for appended in log.iter_mut().take(own.map_or(0, |last| last + 1)) {
             appended.durable.get_or_insert(now);
         }
     }

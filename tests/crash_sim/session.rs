@@ -29,6 +29,8 @@ pub(crate) struct Script {
     session: Option<Session>,
     durability: Durability,
     open: BTreeMap<At, Partition>,
+    /// Another tool at work in the directory, which never syncs.
+    rival: Option<(Session, BTreeMap<At, Partition>)>,
     logs: BTreeMap<At, Vec<Batch>>,
     counter: u64,
 }
@@ -52,6 +54,7 @@ impl Script {
             session: None,
             durability,
             open: BTreeMap::new(),
+            rival: None,
             logs: BTreeMap::new(),
             counter: 0,
         };
@@ -66,7 +69,18 @@ impl Script {
     }
 
     fn step(&mut self) {
-        match self.rng.below(20) {
+        match self.rng.below(23) {
+            20 => self.rival = None,
+            21 | 22 => {
+                let at = self.any_partition();
+                let writer = Writer::Plain;
+                let batches = (0..1 + self.rng.below(3)).map(|_| Batch::Data {
+                    writer,
+                    values: vec![self.value()],
+                });
+                let batches = batches.collect();
+                self.append_by(&at, batches, true);
+            }
             0 => self.create_topic(),
             1 => self.close(),
             2 => {
@@ -128,14 +142,36 @@ impl Script {
     }
 
     fn append(&mut self, at: &At, batches: Vec<Batch>) {
+        self.append_by(at, batches, false);
+    }
+
+    fn append_by(&mut self, at: &At, batches: Vec<Batch>, by_rival: bool) {
         let mut bytes = encode(&self.host, &self.logs[at], &batches);
         let begun = self.host.mutations();
-        self.partition(at)
-            .append(&mut bytes, Placement::Next)
-            .unwrap();
+        let partition = match by_rival {
+            true => self.rival_partition(at),
+            false => self.partition(at),
+        };
+        partition.append(&mut bytes, Placement::Next).unwrap();
         let done = self.host.mutations();
         self.logs.get_mut(at).unwrap().extend(batches.clone());
-        self.ledger.appended(at, batches, begun, done);
+        let moments = (begun, done);
+        self.ledger.appended(at, batches, by_rival, moments);
+    }
+
+    fn rival_partition(&mut self, at: &At) -> &mut Partition {
+        let host: Arc<dyn Host> = Arc::new(self.host.clone());
+        // A session knows the topics of the time when it was opened.
+        let knows = |rival: &(Session, _)| rival.0.image().topic(&at.0).is_some();
+        self.rival.take_if(|rival| !knows(rival));
+        let (session, open) = self.rival.get_or_insert_with(|| {
+            let session = Session::open(&host, Path::new(DATA), Durability::None);
+            (session.unwrap(), BTreeMap::new())
+        });
+        open.entry(at.clone()).or_insert_with(|| {
+            let name = TopicPartition::new(at.0.as_str(), at.1);
+            session.partition(&name).unwrap()
+        })
     }
 
     /// Syncs every partition that is open.
