@@ -33,6 +33,7 @@ pub(crate) struct Script {
     rival: Option<(Session, BTreeMap<At, Partition>)>,
     logs: BTreeMap<At, Vec<Batch>>,
     counter: u64,
+    has_rival: bool,
 }
 
 impl Script {
@@ -57,6 +58,7 @@ impl Script {
             rival: None,
             logs: BTreeMap::new(),
             counter: 0,
+            has_rival: seed % 4 == 1,
         };
         script.create_topic();
         for _ in 0..8 + script.rng.below(16) {
@@ -69,7 +71,12 @@ impl Script {
     }
 
     fn step(&mut self) {
-        match self.rng.below(23) {
+        // In some sessions two tools take turns in one partition.
+        let step = match self.has_rival {
+            true => [21, 21, 19, 19, 3, 20][self.rng.below(6) as usize],
+            false => self.rng.below(23),
+        };
+        match step {
             20 => self.rival = None,
             21 | 22 => {
                 let at = self.any_partition();
@@ -98,8 +105,11 @@ impl Script {
 
     fn create_topic(&mut self) {
         let name = format!("topic{}", self.ledger.topics.len());
-        let partitions = 1 + self.rng.below(2) as i32;
-        let segment_bytes = [700, 2500, 1 << 30][self.rng.below(3) as usize];
+        let partitions = 1 + self.rng.below(2) as i32 * i32::from(!self.has_rival);
+        let segment_bytes = match self.has_rival {
+            true => 700,
+            false => [700, 2500, 1 << 30][self.rng.below(3) as usize],
+        };
         let interval = [1, 300, 4096][self.rng.below(3) as usize];
         let configs = [
             ("segment.bytes".to_owned(), segment_bytes.to_string()),
