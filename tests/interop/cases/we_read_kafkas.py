@@ -1,5 +1,8 @@
 """Directories that Kafka wrote: read while it runs, and continued after it stopped."""
 
+import subprocess
+import time
+
 import agree
 import kafka
 import ottla
@@ -135,3 +138,50 @@ def case_group_offsets_stay(work):
             assert int(out) == offset, (group, out)
         broker.assert_content()
     assert ottla.consume(data, "orders") == b"a\nb\nc\nd\ne\n"
+
+
+def case_followed_while_kafka_appends(work):
+    """`consume --follow` wakes up for what Kafka writes, and stops after `-c` records."""
+    data = work / "data"
+    ottla.create(data, "live", partitions=2)
+    ottla.produce(data, "live", "before\n")
+    with Kafka(data, work) as broker:
+        reader = subprocess.Popen([ottla.BIN / "ottla-consume", data / "live", "--follow", "-c", "41", "-q"],
+                                  stdout=subprocess.PIPE)
+        for batch in range(4):
+            broker.kcat_write("live", "".join(f"{batch}.{i}\n" for i in range(10)))
+            time.sleep(0.2)
+        out, _ = reader.communicate(timeout=30)
+        broker.assert_content()
+    expected = ["before"] + [f"{batch}.{i}" for batch in range(4) for i in range(10)]
+    assert reader.returncode == 0 and sorted(out.decode().split()) == sorted(expected), out
+
+
+def case_compacted_by_kafka(work):
+    """Kafka's cleaner works on segments of `ottla`'s; `ottla` reads around the gaps and goes on."""
+    data = work / "data"
+    ottla.create(data, "users", cleanup_policy="compact", min_cleanable_dirty_ratio="0.001", segment_bytes=1 << 20,
+                 delete_retention_ms=0, min_compaction_lag_ms=0)
+    for round in range(3):
+        ottla.produce(data, "users", "".join(f"user-{i % 500}\t{round} {i} {'x' * 90}\n" for i in range(12_000)),
+                      "-k", "\t", "-z", "none")
+    ottla.produce(data, "users", "user-7\tGONE\n", "-k", "\t", "--null", "GONE")
+    before = ottla.records(data, "users")
+    broker = Kafka(data, work, {"log.cleaner.backoff.ms": 200, "log.initial.task.delay.ms": 100})
+    with broker:
+        deadline = time.monotonic() + 30
+        while len(broker.read("users")) > len(before) // 2:
+            assert time.monotonic() < deadline, "the cleaner did nothing"
+        agree.clients(broker, data, ["users"])
+        broker.assert_content()
+    after = ottla.records(data, "users")
+    last = lambda records: {r.key: r.value for r in sorted(records) if r.value is not None}
+    assert len(after) < len(before) // 2 and set(after) <= set(before)
+    assert {k: v for k, v in last(after).items() if k != b"user-7"} == \
+           {k: v for k, v in last(before).items() if k != b"user-7"}
+    agree.dumps(data)
+    ottla.produce(data, "users", "user-1\tnew\n", "-k", "\t")
+    with broker:
+        agree.clients(broker, data, ["users"])
+        assert broker.read("users")[-1].value == b"new"
+        broker.assert_content()
