@@ -19,7 +19,7 @@ use crate::format::leader_epochs::LeaderEpochs;
 use crate::format::offset_index::{OffsetIndexEntry, RelativeOffset};
 use crate::format::producer_snapshot;
 use crate::format::time_index::TimeIndexEntry;
-use crate::format::{Offset, Timestamp};
+use crate::format::{LeaderEpoch, Offset, Timestamp};
 use crate::host::{Durability, Host, Open};
 use std::path::Path;
 use std::sync::Arc;
@@ -144,9 +144,7 @@ impl Recovery<'_> {
                     let batch = UncheckedBatch::parse(found.bytes).map_err(at())?;
                     self.note(&batch);
                 }
-                (None, Some(epoch)) => {
-                    self.epochs.assign(epoch, summary.base_offset);
-                }
+                (None, Some(epoch)) => self.note_epoch(epoch, summary.base_offset),
                 _ => {}
             }
         }
@@ -182,7 +180,7 @@ impl Recovery<'_> {
                         Err(error) => break Some(error),
                     };
                     if let Some(epoch) = summary.leader_epoch {
-                        self.epochs.assign(epoch, summary.base_offset);
+                        self.note_epoch(epoch, summary.base_offset);
                     }
                     if found.prefix.magic == 2 {
                         let at = LogError::format(&path, found.position);
@@ -233,6 +231,15 @@ impl Recovery<'_> {
         self.done.segments += 1;
         self.done.end = next;
         Ok(())
+    }
+
+    /// Takes note of a batch's epoch where it is a new one: older ones have their
+    /// entries, and later ones may have begun without a record.
+    fn note_epoch(&mut self, epoch: LeaderEpoch, first: Offset) {
+        let latest = self.epochs.latest().map(|latest| latest.epoch);
+        if latest.is_none_or(|latest| epoch > latest) {
+            self.epochs.assign(epoch, first);
+        }
     }
 
     fn note(&mut self, batch: &UncheckedBatch<'_>) -> Option<crate::format::txn_index::AbortedTxn> {
