@@ -213,13 +213,34 @@ impl From<LogError> for ToolError {
             error if error.is_damage() => Exit::Damage,
             _ => Exit::Failed,
         };
-        let damage = error.is_damage();
+        let hint = what_next(&error);
         let error = Self::new(exit, error.to_string());
-        if damage {
-            error.hint("copy the file before anything writes to it; a replica or a backup may hold the records")
-        } else {
-            error
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
         }
+    }
+}
+
+/// What can be done about it, where that can be said in general.
+fn what_next(error: &LogError) -> Option<&'static str> {
+    if error.is_damage() {
+        return Some(
+            "copy the file before anything writes to it; a replica or a backup may hold the records",
+        );
+    }
+    let LogError::Io { source, .. } = error else {
+        return None;
+    };
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("what was appended before is whole; free some space, then produce the rest")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("`ottla consume` reads it as it is; to write, mount it writable or work on a copy")
+        }
+        io::ErrorKind::PermissionDenied => Some("run as the user that the files belong to"),
+        _ => None,
     }
 }
 
