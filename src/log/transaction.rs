@@ -292,8 +292,9 @@ fn finish(
         let open = partition.producers().open().any(|(_, id)| id == producer);
         if open {
             partition.append(&mut marker, Placement::Next)?;
-            written.push(partition);
         }
+        // Where it is there already, whoever wrote it may not have synced it.
+        written.push(partition);
     }
     if durable {
         session.sync(written.iter_mut().collect::<Vec<_>>().into_iter())?;

@@ -14,6 +14,7 @@ mod crash_support;
 mod faults;
 mod model;
 mod session;
+mod transactions;
 
 use crash_support::{check_indexes, read_log};
 use model::{Aborted, Batch, Crash, Ledger, State, Writer, count_whole};
