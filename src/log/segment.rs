@@ -190,7 +190,33 @@ impl<const SIZE: usize> IndexEnd<SIZE> {
             pending: Vec::new(),
         };
         end.measure()?;
+        end.cut_padding()?;
         Ok(end)
+    }
+
+    /// Cuts off the zeros that a killed Kafka leaves: it makes an index as long as it
+    /// may become, and as long as it is only when it stops.
+    fn cut_padding(&mut self) -> Result<()> {
+        if self.last()?.is_none_or(|last| last != [0; SIZE]) {
+            return Ok(());
+        }
+        let (mut used, mut padding) = (0, self.length / SIZE as u64 - 1);
+        while used < padding {
+            let middle = used.midpoint(padding);
+            let mut entry = [0; SIZE];
+            self.file
+                .read_at(&mut entry, middle * SIZE as u64)
+                .map_err(LogError::io("read", &self.path))?;
+            if entry == [0; SIZE] {
+                padding = middle;
+            } else {
+                used = middle + 1;
+            }
+        }
+        self.length = used * SIZE as u64;
+        self.file
+            .set_len(self.length)
+            .map_err(LogError::io("cut the padding off", &self.path))
     }
 
     fn measure(&mut self) -> Result<()> {

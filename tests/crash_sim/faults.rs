@@ -7,7 +7,7 @@ use crate::model::{Batch, State, Writer, count_whole};
 use crate::session::{At, DATA, encode};
 use crate::{directory_of, recover_only};
 use ottla::host::sim::{Call, Failure, Fault, PAGE, Rng, SimHost};
-use ottla::host::{Durability, Host};
+use ottla::host::{Durability, Host, Open};
 use ottla::log::data_dir::DataDir;
 use ottla::log::layout::TopicPartition;
 use ottla::log::partition::{Partition, Placement};
@@ -275,4 +275,31 @@ fn a_read_only_disk_changes_nothing() {
         "{error}"
     );
     assert_eq!(bench.host.tree(), before);
+}
+
+/// Kafka was killed: its indexes are as long as they may become, zeros at the end.
+#[test]
+fn padded_indexes_are_continued() {
+    for seed in 0..SEEDS / 6 {
+        let mut bench = Bench::new(seed);
+        for _ in 0..3 {
+            bench.append().unwrap();
+        }
+        let directory = directory_of(&bench.at);
+        let names = bench.host.list(&directory).unwrap();
+        for name in names.iter().filter_map(|entry| entry.name.to_str()) {
+            if name.ends_with(".index") || name.ends_with(".timeindex") {
+                let index = bench.host.open(&directory.join(name), Open::Write).unwrap();
+                index.set_len(8 * 12 * 100).unwrap();
+            }
+        }
+        let host: Arc<dyn Host> = Arc::new(bench.host.clone());
+        let session = Session::open(&host, Path::new(DATA), Durability::Synced).unwrap();
+        drop(std::mem::replace(&mut bench.session, session));
+        bench.partition = bench
+            .session
+            .partition(&TopicPartition::new("topic", 0))
+            .unwrap();
+        bench.finish();
+    }
 }
