@@ -11,6 +11,7 @@
 
 #[path = "../crash_support/mod.rs"]
 mod crash_support;
+mod every_fault;
 mod faults;
 mod model;
 mod session;
