@@ -169,7 +169,7 @@ def case_compacted_by_kafka(work):
     before = ottla.records(data, "users")
     broker = Kafka(data, work, {"log.cleaner.backoff.ms": 200, "log.initial.task.delay.ms": 100})
     with broker:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(broker.read("users")) > len(before) // 2:
             assert time.monotonic() < deadline, "the cleaner did nothing"
         agree.clients(broker, data, ["users"])
