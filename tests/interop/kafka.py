@@ -152,6 +152,8 @@ class Kafka:
             "transaction.state.log.num.partitions": 2,
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
+            "broker.session.timeout.ms": 3000,  # what a start after kill -9 waits for
+            "broker.heartbeat.interval.ms": 500,
             "group.initial.rebalance.delay.ms": 0,
             "log.retention.ms": -1,  # the golden records are years old
             "share.coordinator.state.topic.num.partitions": 1,
