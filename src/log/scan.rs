@@ -7,7 +7,7 @@
 
 use super::error::{LogError, Result};
 use crate::format::any_batch::AnyBatch;
-use crate::format::batch::{Header, PREFIX_SIZE, Prefix};
+use crate::format::batch::{HEADER_SIZE, Header, PREFIX_SIZE, Prefix};
 use crate::format::legacy::UncheckedEntry;
 use crate::format::{FormatError, LeaderEpoch, Offset, Timestamp};
 use crate::host::File;
@@ -107,29 +107,72 @@ impl Scanner {
     /// `Damaged` where the bytes cannot start a batch and are not the zeros of a
     /// lost write; `Io`.
     pub fn next_batch(&mut self) -> Result<std::result::Result<Found<'_>, Stop>> {
+        let prefix = match self.prefix()? {
+            Ok(prefix) => prefix,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        if !self.fill(prefix.size)? {
+            return Ok(Err(Stop::Torn));
+        }
+        let position = self.position;
+        let start = self.start;
+        self.pass(prefix.size);
+        Ok(Ok(Found {
+            position,
+            prefix,
+            bytes: &self.buffer[start..start + prefix.size],
+        }))
+    }
+
+    /// What the header of the next batch says, its records not read where the header
+    /// says it all.
+    ///
+    /// # Errors
+    /// As [`Scanner::next_batch`].
+    pub fn next_summary(&mut self) -> Result<std::result::Result<Summary, Stop>> {
+        let prefix = match self.prefix()? {
+            Ok(prefix) => prefix,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        if prefix.magic != 2 {
+            let at = LogError::format(&self.path, self.position);
+            return Ok(match self.next_batch()? {
+                Ok(found) => Ok(found.summary().map_err(at)?),
+                Err(stop) => Err(stop),
+            });
+        }
+        if !self.fill(HEADER_SIZE)? {
+            return Ok(Err(Stop::Torn));
+        }
+        let header = Header::parse(&self.buffer[self.start..self.filled])
+            .map_err(LogError::format(&self.path, self.position))?;
+        self.pass(prefix.size);
+        Ok(Ok(Summary::of(&header)))
+    }
+
+    /// The prefix of the next batch, which lies whole before the limit.
+    fn prefix(&mut self) -> Result<std::result::Result<Prefix, Stop>> {
         if self.position >= self.limit {
             return Ok(Err(Stop::End));
         }
         if !self.fill(PREFIX_SIZE)? {
             return Ok(Err(Stop::Torn));
         }
-        let prefix = match Prefix::parse(&self.buffer[self.start..self.filled]) {
-            Ok(prefix) => prefix,
-            Err(_) if self.rest_is_zeros()? => return Ok(Err(Stop::Torn)),
-            Err(error) => return Err(LogError::format(&self.path, self.position)(error)),
-        };
-        if prefix.size as u64 > self.limit - self.position || !self.fill(prefix.size)? {
-            return Ok(Err(Stop::Torn));
+        match Prefix::parse(&self.buffer[self.start..self.filled]) {
+            Ok(prefix) if prefix.size as u64 > self.limit - self.position => Ok(Err(Stop::Torn)),
+            Ok(prefix) => Ok(Ok(prefix)),
+            Err(_) if self.rest_is_zeros()? => Ok(Err(Stop::Torn)),
+            Err(error) => Err(LogError::format(&self.path, self.position)(error)),
         }
-        let position = self.position;
-        let start = self.start;
-        self.start += prefix.size;
-        self.position += prefix.size as u64;
-        Ok(Ok(Found {
-            position,
-            prefix,
-            bytes: &self.buffer[start..start + prefix.size],
-        }))
+    }
+
+    /// Goes on behind a batch, whether all of it was read or not.
+    fn pass(&mut self, size: usize) {
+        self.position += size as u64;
+        self.start += size;
+        if self.start > self.filled {
+            (self.start, self.filled) = (0, 0);
+        }
     }
 
     /// Makes `needed` bytes stand in the buffer from `start` on; `false` where the

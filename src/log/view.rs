@@ -175,12 +175,9 @@ impl PartitionView {
                 Scanner::new(Arc::clone(file), path, position, cursor.limit).with_chunk(SEEK_CHUNK);
             let outcome = loop {
                 let at = scanner.position();
-                match scanner.next_batch() {
-                    Ok(Ok(found)) => match found.summary() {
-                        Ok(summary) if summary.last_offset >= from => break Ok(at),
-                        Ok(_) => {}
-                        Err(error) => break Err(LogError::format(path, at)(error)),
-                    },
+                match scanner.next_summary() {
+                    Ok(Ok(summary)) if summary.last_offset >= from => break Ok(at),
+                    Ok(Ok(_)) => {}
                     Ok(Err(_)) => break Ok(at),
                     Err(error) => break Err(error),
                 }
@@ -333,10 +330,7 @@ impl PartitionView {
 }
 
 fn walk_to_end(scanner: &mut Scanner, next: &mut Offset) -> Result<()> {
-    while let Ok(found) = scanner.next_batch()? {
-        let at = found.position;
-        let summary = found.summary();
-        let summary = summary.map_err(|error| LogError::format(Path::new(""), at)(error))?;
+    while let Ok(summary) = scanner.next_summary()? {
         *next = summary.last_offset.next();
     }
     Ok(())
