@@ -89,10 +89,12 @@ def java(main, *args, stdin=None, check=True, level="ERROR", timeout=120):
 class Kafka:
     """A broker and controller in one process on one data directory."""
 
-    def __init__(self, data, work, settings=None):
+    def __init__(self, data, work, settings=None, dynamic=False):
+        """`dynamic`: the voters are in the metadata log, not in `server.properties`."""
         self.data = Path(data)
         self.work = Path(work)
         self.settings = settings or {}
+        self.dynamic = dynamic
         self.process = None
         self.runs = 0
 
@@ -120,7 +122,8 @@ class Kafka:
 
     def format(self):
         """Makes the data directory, as `kafka-storage.sh format` does."""
-        java("kafka.tools.StorageTool", "format", "-t", "b3R0bGEtdGVzdC1rYWZrYQ", "-c", self.configure())
+        java("kafka.tools.StorageTool", "format", "-t", "b3R0bGEtdGVzdC1rYWZrYQ", "-c", self.configure(),
+             *(["--standalone"] if self.dynamic else []))
         return self
 
     def launch(self):
@@ -139,10 +142,12 @@ class Kafka:
         """Writes `server.properties` with ports that are free now."""
         self.port, controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
+        address = f"127.0.0.1:{controller}"
         properties = {
             "process.roles": "broker,controller",
             "node.id": NODE,
-            "controller.quorum.voters": f"{NODE}@127.0.0.1:{controller}",
+            **({"controller.quorum.bootstrap.servers": address} if self.dynamic
+               else {"controller.quorum.voters": f"{NODE}@{address}"}),
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "controller.listener.names": "CONTROLLER",

@@ -185,3 +185,44 @@ def case_compacted_by_kafka(work):
         agree.clients(broker, data, ["users"])
         assert broker.read("users")[-1].value == b"new"
         broker.assert_content()
+
+
+def case_dynamic_quorum(work):
+    """Voters in the log, as `format --standalone` puts them there."""
+    turns_with_metadata(work, Kafka(work / "data", work, dynamic=True))
+
+
+def case_metadata_snapshots(work):
+    """Kafka writes a snapshot of its metadata every few records."""
+    turns_with_metadata(work, Kafka(work / "data", work, {
+        "metadata.log.max.record.bytes.between.snapshots": 500}))
+    snapshots = list((work / "data/__cluster_metadata-0").glob("*.checkpoint"))
+    assert any(not path.name.startswith("0" * 20) for path in snapshots), snapshots
+
+
+def turns_with_metadata(work, broker):
+    """Both create, alter and delete topics, in turn."""
+    data = work / "data"
+    broker.format()
+    names = set()
+    for turn in range(3):
+        with broker:
+            for i in range(4):
+                create(broker, f"kafka-{turn}-{i}", partitions=2, retention_ms=100000 + i)
+                names.add(f"kafka-{turn}-{i}")
+            broker.kcat_write(f"kafka-{turn}-0", "one\ntwo\n")
+            if turn:
+                broker.kcat_write(f"ottla-{turn - 1}", "by Kafka\n")
+            time.sleep(1)  # a snapshot is written behind our back
+            described = broker.topics()
+            assert names == {name for name in described if not name.startswith("__")}, described
+            agree.clients(broker, data, sorted(names))
+            broker.assert_content()
+        broker.assert_content()
+        listed = ottla.run("topics", data, "--output", "tsv").stdout.decode().splitlines()[1:]
+        assert names == {line.split("\t")[0] for line in listed}, listed
+        ottla.create(data, f"ottla-{turn}", partitions=3, max_message_bytes=2000000)
+        ottla.produce(data, f"ottla-{turn}", "a\nb\nc\n")
+        ottla.run("topics", data / f"kafka-{turn}-3", "--delete")
+        ottla.run("topics", data / f"kafka-{turn}-2", "--alter", "--partitions", 5)
+        names = names - {f"kafka-{turn}-3"} | {f"ottla-{turn}"}
