@@ -213,6 +213,7 @@ fn records_of(batch: &Batch) -> Vec<Stored> {
         value,
         is_control,
         is_transactional,
+        producer: None,
     };
     match batch {
         Batch::Data { writer, values } => {

@@ -20,6 +20,8 @@ pub(crate) struct Stored {
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) is_control: bool,
     pub(crate) is_transactional: bool,
+    /// Whose batch it stands in.
+    pub(crate) producer: Option<i64>,
 }
 
 /// A partition directory, read and found whole.
@@ -105,6 +107,7 @@ pub(crate) fn read_log(host: &dyn Host, partition: &Path) -> Result<Contents, St
                     value: record.value.map(<[u8]>::to_vec),
                     is_control: header.attributes.is_control(),
                     is_transactional: header.attributes.is_transactional(),
+                    producer: header.producer.map(|producer| producer.id.get()),
                 });
             }
             at += header.size;
