@@ -49,7 +49,11 @@ impl DataDir {
             image_of_directories(&**host, path)?
         };
         if meta.is_none() && image.topics().is_empty() {
-            return Err(not_a_data_directory(&**host, path)?);
+            return Err(not_a_data_directory(
+                &**host,
+                path,
+                "meta.properties or directories of partitions",
+            )?);
         }
         Ok(Self {
             host: Arc::clone(host),
@@ -146,7 +150,11 @@ pub(crate) fn read_checkpoint(host: &dyn Host, path: &Path) -> Result<OffsetChec
 }
 
 /// Why a path cannot be a data directory.
-pub(crate) fn not_a_data_directory(host: &dyn Host, path: &Path) -> Result<LogError> {
+pub(crate) fn not_a_data_directory(
+    host: &dyn Host,
+    path: &Path,
+    expected: &'static str,
+) -> Result<LogError> {
     let found = match host.list(path) {
         Ok(entries) if entries.is_empty() => "an empty directory".to_owned(),
         Ok(mut entries) => {
@@ -162,7 +170,7 @@ pub(crate) fn not_a_data_directory(host: &dyn Host, path: &Path) -> Result<LogEr
     };
     Ok(LogError::NotADataDirectory {
         path: path.to_owned(),
-        expected: "meta.properties or directories of partitions",
+        expected,
         found,
     })
 }

@@ -15,11 +15,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What a directory that is there must have to be written to.
+const TO_WRITE: &str = "nothing in it, or meta.properties";
+
 /// Creates the directory where it is missing, and refuses what cannot become one.
 pub(super) fn ensure_directory(host: &dyn Host, path: &Path) -> Result<()> {
     match host.stat(path) {
         Ok(stat) if stat.kind == Kind::Directory => {}
-        Ok(_) => return Err(not_a_data_directory(host, path)?),
+        Ok(_) => return Err(not_a_data_directory(host, path, TO_WRITE)?),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return create_dir(host, path).map(drop);
         }
@@ -39,7 +42,7 @@ pub(super) fn ensure_directory(host: &dyn Host, path: &Path) -> Result<()> {
     {
         return Ok(());
     }
-    let dir = not_a_data_directory(host, path)?;
+    let dir = not_a_data_directory(host, path, TO_WRITE)?;
     Err(dir)
 }
 
