@@ -84,7 +84,8 @@ impl Notes {
             let producer = producer.parse().ok().and_then(ProducerId::from_wire);
             return producer.map(|id| self.producers.insert(id)).is_some();
         }
-        let partition = TopicPartition::from_directory(what);
+        // A blank: another line stands behind one that was never finished.
+        let partition = TopicPartition::from_directory(what).filter(|_| !what.contains(' '));
         partition.map(|name| self.partitions.insert(name)).is_some()
     }
 }
@@ -179,7 +180,7 @@ impl Presence {
             .map_err(LogError::io("read", &self.path))?;
         let text = String::from_utf8_lossy(&bytes[..read]);
         let mut notes = Notes {
-            same_boot: !text.is_empty(),
+            same_boot: text.ends_with('\n'),
             ..Notes::default()
         };
         for line in text.lines() {
@@ -231,3 +232,6 @@ pub(crate) fn is_directory(host: &dyn Host, path: &Path) -> bool {
     host.stat(path)
         .is_ok_and(|stat| stat.kind == Kind::Directory)
 }
+
+#[cfg(test)]
+mod tests;

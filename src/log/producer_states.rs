@@ -146,15 +146,16 @@ impl ProducerStates {
         let Some(state) = self.producers.get(&id) else {
             return Verdict::Append;
         };
-        if let Some(current) = state.epoch
-            && epoch < current
-        {
+        let Some(current) = state.epoch else {
+            return Verdict::Append;
+        };
+        if epoch < current {
             return Verdict::Refuse {
                 expected: format!("epoch {current} or later"),
                 found: format!("epoch {epoch}"),
             };
         }
-        if Some(epoch) > state.epoch {
+        if epoch > current {
             return if first == 0 {
                 Verdict::Append
             } else {
@@ -174,20 +175,17 @@ impl ProducerStates {
                 last_offset: known.last_offset,
             };
         }
-        match state.batches.back() {
-            Some(kept) => {
-                let next = crate::format::batch::sequence_after(kept.last_sequence, 1);
-                if first == next {
-                    Verdict::Append
-                } else {
-                    Verdict::Refuse {
-                        expected: format!("sequence {next}"),
-                        found: format!("sequence {first}"),
-                    }
-                }
+        // A marker alone begins an epoch as well: then the first sequence is next.
+        let next = state.batches.back().map_or(0, |kept| {
+            crate::format::batch::sequence_after(kept.last_sequence, 1)
+        });
+        if first == next {
+            Verdict::Append
+        } else {
+            Verdict::Refuse {
+                expected: format!("sequence {next}"),
+                found: format!("sequence {first}"),
             }
-            // Its batches were deleted by retention: any sequence may follow.
-            None => Verdict::Append,
         }
     }
 
@@ -266,3 +264,6 @@ impl ProducerStates {
         state
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The programs as a shell sees them: exit codes, messages, output.
 
+mod consume;
 mod front;
+mod produce;
 mod topics;
 mod usage;
 
