@@ -340,14 +340,46 @@ impl ActiveSegment {
         };
         let length = active.measure_log()?;
         if length > 0 {
-            let position = segment.position_before(Offset::new(i64::MAX), length)?;
-            active.marks.latest = segment.last_time()?;
-            active.marks.indexed_time = active.marks.latest.map(|(time, _)| time);
             active.marks.first_time = active.read_first_time(length)?;
-            active.marks.size = position;
+            if let Some((position, latest)) = active.indexed(&segment, length)? {
+                active.marks.latest = latest;
+                active.marks.indexed_time = latest.map(|(time, _)| time);
+                active.marks.size = position;
+            } else {
+                active.index.cut(0);
+                active.times.cut(0);
+            }
             active.catch_up(length, |_| Ok(()))?;
         }
         Ok(active)
+    }
+
+    /// Where to begin to look for the end, and the latest time up to there: what the
+    /// indexes say. `None` where they do not belong to this log, as in a copy that
+    /// was made while it grew: to trust them would cut it or give offsets twice.
+    #[allow(clippy::type_complexity)]
+    fn indexed(
+        &self,
+        segment: &Segment,
+        length: u64,
+    ) -> Result<Option<(u64, Option<(Timestamp, Offset)>)>> {
+        let found = segment
+            .position_before(Offset::new(i64::MAX), length)
+            .and_then(|position| Ok((position, segment.last_time()?)));
+        let (position, latest) = match found {
+            Ok(found) => found,
+            Err(LogError::Damaged { .. } | LogError::Torn { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut scanner =
+            Scanner::new(Arc::clone(&self.log), &self.path, position, length).with_chunk(PAGE);
+        let is_there = match scanner.next_batch() {
+            Ok(Ok(found)) => found.check().is_ok(),
+            // Without an entry there is nothing to be wrong.
+            Ok(Err(_)) | Err(LogError::Damaged { .. }) => position == 0,
+            Err(error) => return Err(error),
+        };
+        Ok((is_there || position == 0).then_some((position, latest)))
     }
 
     /// Its first offset.

@@ -120,6 +120,8 @@ impl PartitionView {
                 length,
             );
             match walk_to_end(&mut scanner, &mut next) {
+                // Nothing where the index points: it is ahead of this log.
+                Ok(()) if position > 0 && next == *last => position = 0,
                 Ok(()) => return Ok(next.max(self.start)),
                 // An index that points astray is no reason to fail.
                 Err(_) if position > 0 => position = 0,
@@ -176,15 +178,19 @@ impl PartitionView {
             let outcome = loop {
                 let at = scanner.position();
                 match scanner.next_summary() {
-                    Ok(Ok(summary)) if summary.last_offset >= from => break Ok(at),
+                    Ok(Ok(summary)) if summary.last_offset >= from => break Ok(Some(at)),
                     Ok(Ok(_)) => {}
-                    Ok(Err(_)) => break Ok(at),
+                    // Nothing where the index points: it is ahead of this log.
+                    Ok(Err(_)) if at == position && at > 0 => break Ok(None),
+                    Ok(Err(_)) => break Ok(Some(at)),
                     Err(error) => break Err(error),
                 }
             };
             match outcome {
+                Ok(Some(at)) => return Ok(at),
+                Ok(None) => position = 0,
                 Err(_) if position > 0 => position = 0,
-                other => return other,
+                Err(error) => return Err(error),
             }
         }
     }

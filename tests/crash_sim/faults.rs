@@ -96,12 +96,16 @@ impl Bench {
     }
 
     fn batch(&mut self) -> Batch {
-        self.counter += 1;
         let writer = match self.rng.below(4) {
             0 => Writer::Idempotent(100),
             1 => Writer::Transactional(200),
             _ => Writer::Plain,
         };
+        self.batch_of(writer)
+    }
+
+    fn batch_of(&mut self, writer: Writer) -> Batch {
+        self.counter += 1;
         let most = [20, 300, 3000][self.rng.below(3) as usize];
         let fill = "f".repeat(self.rng.below(most) as usize);
         Batch::Data {
@@ -301,5 +305,60 @@ fn padded_indexes_are_continued() {
             .partition(&TopicPartition::new("topic", 0))
             .unwrap();
         bench.finish();
+    }
+}
+
+/// A copy that was made while the log grew: its `.log` is older than its indexes.
+#[test]
+fn indexes_ahead_of_their_log_are_not_trusted() {
+    for seed in 0..SEEDS / 3 {
+        let mut bench = Bench::new(seed);
+        for _ in 0..4 {
+            bench.append().unwrap();
+        }
+        let directory = directory_of(&bench.at);
+        let whole = read_log(&bench.host, &directory).unwrap();
+        let names = bench.host.list(&directory).unwrap();
+        let names = names.iter().filter_map(|entry| entry.name.to_str());
+        let last = names.filter(|name| name.ends_with(".log")).max().unwrap();
+        let log = bench.host.open(&directory.join(last), Open::Write).unwrap();
+        let length = log.len().unwrap();
+        log.set_len(bench.rng.below(length + 1)).unwrap();
+        let mut left = read_log(&bench.host, &directory).unwrap();
+        left.torn = 0;
+        let host: Arc<dyn Host> = Arc::new(bench.host.clone());
+        let name = TopicPartition::new("topic", 0);
+        let view = DataDir::open(&host, Path::new(DATA)).unwrap();
+        let view = view.partition(&name).unwrap().unwrap();
+        assert_eq!(
+            view.end().unwrap().get(),
+            left.end_offset,
+            "seed {seed}: as readers see it"
+        );
+        let session = Session::open(&host, Path::new(DATA), Durability::Synced).unwrap();
+        drop(std::mem::replace(&mut bench.session, session));
+        bench.partition = bench
+            .session
+            .partition(&TopicPartition::new("topic", 0))
+            .unwrap();
+        assert_eq!(bench.partition.end().get(), left.end_offset, "seed {seed}");
+        assert_eq!(
+            read_log(&bench.host, &directory).unwrap(),
+            left,
+            "seed {seed}"
+        );
+        assert!(left.end_offset <= whole.end_offset);
+        let count = count_whole(&left, &bench.log).unwrap();
+        bench.log.truncate(count);
+        let batch = bench.batch_of(Writer::Plain);
+        let mut bytes = encode(&bench.host, &[], &[batch]);
+        let appended = bench.partition.append(&mut bytes, Placement::Next).unwrap();
+        assert_eq!(appended.first.get(), left.end_offset, "seed {seed}");
+        bench
+            .session
+            .sync([&mut bench.partition].into_iter())
+            .unwrap();
+        bench.session.close().unwrap();
+        check_indexes(&bench.host, &directory).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     }
 }
