@@ -112,9 +112,13 @@ pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
     }
     let (mut session, transaction, mut progress, outcome) = sink.finish();
     progress.finish();
+    let is_transaction = transaction.is_some();
     let ended = end_transaction(transaction, &mut session, outcome.is_ok(), &interrupt);
     session.close()?;
-    report(options, topic, &progress, outcome.is_ok() && ended.is_ok());
+    let went_well = outcome.is_ok() && ended.is_ok();
+    // Where the end itself failed, its error says what became of it.
+    let was_aborted = is_transaction && outcome.is_err() && ended.is_ok();
+    report(options, topic, &progress, went_well, was_aborted);
     outcome.and(ended)
 }
 
@@ -401,12 +405,23 @@ fn tell_recovered(session: &Session, quiet: bool) {
     }
 }
 
-fn report(options: &ProduceOptions, topic: &str, progress: &Progress, went_well: bool) {
+fn report(
+    options: &ProduceOptions,
+    topic: &str,
+    progress: &Progress,
+    went_well: bool,
+    was_aborted: bool,
+) {
     if !went_well && progress.records() == 0 {
         return;
     }
+    let fate = if was_aborted {
+        ", in a transaction that was aborted"
+    } else {
+        ""
+    };
     let text = format!(
-        "{} ({}) to {} in {}",
+        "{} ({}) to {} in {}{fate}",
         progress::count(progress.records(), "record"),
         progress::size(progress.bytes()),
         options.location.data.join(topic).display(),

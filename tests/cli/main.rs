@@ -3,6 +3,8 @@
 mod consume;
 mod front;
 mod produce;
+#[path = "../support/mod.rs"]
+mod support;
 mod topics;
 mod usage;
 

@@ -151,6 +151,62 @@ fn json_is_lossless_with_offsets_kept() {
     assert_eq!(place.ok("consume other/a -q --json"), first);
 }
 
+/// Topics that Kafka wrote: compacted and trimmed ones, markers between records,
+/// broker times, binary headers. (The leader epoch is that of the copy.)
+#[test]
+fn what_kafka_wrote_comes_out_of_a_copy_as_it_went_in() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("kafka")).unwrap();
+    crate::support::unpack(crate::support::CLEAN, &place.path("kafka"));
+    for (topic, partitions) in [
+        ("appendtime", 1),
+        ("codec-snappy", 1),
+        ("compacted", 1),
+        ("events", 3),
+        ("headers", 1),
+        ("trimmed", 1),
+        ("txn", 2),
+    ] {
+        let all = place.ok(&format!("consume kafka/{topic} -q --json"));
+        assert!(all.lines().count() > 30, "{topic}");
+        place.ok(&format!("topics copy/{topic} --create -P {partitions}"));
+        place.put(
+            &format!("produce copy/{topic} -q --json --keep-offsets"),
+            &all,
+        );
+        let copied = place.ok(&format!("consume copy/{topic} -q --json"));
+        for (ours, theirs) in copied.lines().zip(all.lines()) {
+            let theirs = theirs.replace("\"leaderEpoch\":2", "\"leaderEpoch\":0");
+            assert_eq!(ours, theirs, "{topic}");
+        }
+        assert_eq!(copied.lines().count(), all.lines().count(), "{topic}");
+    }
+}
+
+#[test]
+fn an_interrupt_aborts_a_transaction() {
+    let place = Place::new();
+    place.put("produce data/t -q", "before\n");
+    let mut child = place.spawn("produce", &["data/t", "--transaction"]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin
+        .write_all(&b"a line of text\n".repeat(100_000))
+        .unwrap();
+    let start = Instant::now();
+    while place.ok("consume data/t -q -o 1 -c 1").is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("aborted"), "{told}");
+    place.put("produce data/t -q", "after\n");
+    let committed = place.ok("consume data/t -q --read-committed");
+    assert_eq!(committed, "before\nafter\n");
+}
+
 #[test]
 fn an_error_in_the_input_says_where_and_keeps_what_came_before() {
     let place = Place::new();
