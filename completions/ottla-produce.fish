@@ -21,7 +21,7 @@ complete -c ottla-produce -l profile -d 'Reads properties from a profile: a name
 complete -c ottla-produce -l json -d 'Reads JSON envelopes, as `ottla consume --json` prints them'
 complete -c ottla-produce -l csv -d 'Reads CSV with a row of column names; each value is a JSON object'
 complete -c ottla-produce -s 0 -l nul -d 'Records end with a NUL byte'
-complete -c ottla-produce -l keep-offsets -d 'Keeps offset, partition, timestamp type and leader epoch of the input; needs --json or a format'
+complete -c ottla-produce -l keep-offsets -d 'Keeps offset, partition and timestamp type of the input; needs --json or a format'
 complete -c ottla-produce -l no-create -d 'Fails where the topic does not exist, instead of creating it'
 complete -c ottla-produce -s q -l quiet -d 'Says nothing but errors: no progress, no summary'
 complete -c ottla-produce -s h -l help -d 'Print help (see more with \'--help\')'

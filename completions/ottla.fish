@@ -72,7 +72,7 @@ complete -c ottla -n "__fish_ottla_using_subcommand produce" -l profile -d 'Read
 complete -c ottla -n "__fish_ottla_using_subcommand produce" -l json -d 'Reads JSON envelopes, as `ottla consume --json` prints them'
 complete -c ottla -n "__fish_ottla_using_subcommand produce" -l csv -d 'Reads CSV with a row of column names; each value is a JSON object'
 complete -c ottla -n "__fish_ottla_using_subcommand produce" -s 0 -l nul -d 'Records end with a NUL byte'
-complete -c ottla -n "__fish_ottla_using_subcommand produce" -l keep-offsets -d 'Keeps offset, partition, timestamp type and leader epoch of the input; needs --json or a format'
+complete -c ottla -n "__fish_ottla_using_subcommand produce" -l keep-offsets -d 'Keeps offset, partition and timestamp type of the input; needs --json or a format'
 complete -c ottla -n "__fish_ottla_using_subcommand produce" -l no-create -d 'Fails where the topic does not exist, instead of creating it'
 complete -c ottla -n "__fish_ottla_using_subcommand produce" -s q -l quiet -d 'Says nothing but errors: no progress, no summary'
 complete -c ottla -n "__fish_ottla_using_subcommand produce" -s h -l help -d 'Print help (see more with \'--help\')'

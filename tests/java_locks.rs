@@ -1,9 +1,9 @@
 //! Our locks and those of a real Java process (`FileChannel.lock`, which Kafka
 //! takes on `.lock`) exclude each other, in both directions.
 //!
-//! Needs `java` 11 or later on PATH to run the source file beside this one; says
-//! so and passes where there is none. `src/host/real.rs` tests the same against
-//! plain `fcntl` locks without Java.
+//! Needs `java` 11 or later on PATH to run the source file beside this one, and
+//! fails without it; `tests/run` installs it. `src/host/real.rs` tests the same
+//! against plain `fcntl` locks without Java.
 
 use ottla::host::real::RealHost;
 use ottla::host::{Host, Lock, LockRange, Open, Wait};
@@ -20,7 +20,7 @@ struct Java {
 }
 
 impl Java {
-    fn start(lock: &Path) -> Option<Self> {
+    fn start(lock: &Path) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java_locks/JavaLock.java");
         let mut child = Command::new("java")
             .arg(source)
@@ -28,7 +28,7 @@ impl Java {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .ok()?;
+            .expect("java 11 or later is on PATH (tests/run installs it)");
         let commands = child.stdin.take().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
         let mut java = Self {
@@ -37,7 +37,7 @@ impl Java {
             answers,
         };
         assert_eq!(java.answer(), "ready");
-        Some(java)
+        java
     }
 
     fn send(&mut self, command: &str) {
@@ -68,10 +68,7 @@ fn java_and_we_exclude_each_other() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(".lock");
     let ours = RealHost.open(&path, Open::Create).unwrap();
-    let Some(mut java) = Java::start(&path) else {
-        eprintln!("skipped: no java on PATH");
-        return;
-    };
+    let mut java = Java::start(&path);
     let try_lock = |kind| ours.lock(LockRange::WHOLE, kind, Wait::No).unwrap();
 
     // A live broker: neither a tool nor a server of ours gets in.

@@ -131,7 +131,7 @@ struct WriteArgs {
     )]
     timestamp: Option<String>,
 
-    /// Keeps offset, partition, timestamp type and leader epoch of the input; needs --json or a format
+    /// Keeps offset, partition and timestamp type of the input; needs --json or a format
     #[arg(long)]
     keep_offsets: bool,
 
