@@ -36,6 +36,8 @@ pub struct Seal {
 #[derive(Debug, Clone)]
 pub struct BatchBuilder {
     bytes: Vec<u8>,
+    /// Where the batch in the making begins, behind those that are sealed.
+    start: usize,
     count: usize,
     next_delta: i32,
     base_timestamp: Option<Timestamp>,
@@ -55,6 +57,7 @@ impl BatchBuilder {
         bytes.resize(HEADER_SIZE, 0);
         Self {
             bytes,
+            start: 0,
             count: 0,
             next_delta: 0,
             base_timestamp: None,
@@ -62,10 +65,16 @@ impl BatchBuilder {
         }
     }
 
-    /// Forgets the records, keeping the memory.
+    /// Forgets the records and the sealed batches, keeping the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.bytes.resize(HEADER_SIZE, 0);
+        self.begin();
+    }
+
+    /// Begins a batch behind what is there.
+    fn begin(&mut self) {
+        self.start = self.bytes.len();
+        self.bytes.resize(self.start + HEADER_SIZE, 0);
         self.count = 0;
         self.next_delta = 0;
         self.base_timestamp = None;
@@ -84,7 +93,7 @@ impl BatchBuilder {
 
     /// Its size in bytes before compression, header included.
     pub const fn size(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() - self.start
     }
 
     /// How many offsets it spans so far: the next record's distance from the first.
@@ -132,9 +141,7 @@ impl BatchBuilder {
         }
         let data =
             key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + headers.encoded().len();
-        if data
-            > (i32::MAX as usize - HEADER_SIZE - RECORD_OVERHEAD).saturating_sub(self.bytes.len())
-        {
+        if data > (i32::MAX as usize - HEADER_SIZE - RECORD_OVERHEAD).saturating_sub(self.size()) {
             return Err(FormatError::unencodable(
                 "record",
                 "a batch of at most 2147483647 bytes",
@@ -198,8 +205,25 @@ impl BatchBuilder {
     /// If nothing was appended.
     pub fn seal(&mut self, seal: &Seal) -> &mut [u8] {
         let header = self.header(Codec::None, seal);
-        header.write(&mut self.bytes);
-        &mut self.bytes
+        let batch = &mut self.bytes[self.start..];
+        header.write(batch);
+        batch
+    }
+
+    /// Makes an uncompressed batch of what was appended and begins the next one
+    /// behind it, in the same buffer. Its size in bytes.
+    ///
+    /// # Panics
+    /// If nothing was appended.
+    pub fn seal_and_go_on(&mut self, seal: &Seal) -> usize {
+        let size = self.seal(seal).len();
+        self.begin();
+        size
+    }
+
+    /// The batches that [`BatchBuilder::seal_and_go_on`] made, one behind the other.
+    pub fn sealed(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.start]
     }
 
     /// Makes a compressed batch of what was appended and puts it into `out`, over
@@ -218,7 +242,7 @@ impl BatchBuilder {
     ) -> Result<()> {
         out.clear();
         out.resize(HEADER_SIZE, 0);
-        compressor.compress(&self.bytes[HEADER_SIZE..], out)?;
+        compressor.compress(&self.bytes[self.start + HEADER_SIZE..], out)?;
         self.header(compressor.compression().codec(), seal)
             .write(out);
         Ok(())

@@ -77,7 +77,7 @@ fn work(plan: &Plan<'_>, source: &Mutex<Source<'_>>, sink: &Sink) {
                 let payload = piece.len() as u64 - records;
                 (records > 0).then_some(Sealed {
                     partition,
-                    batches: &mut encoder.sealed,
+                    batches: encoder.sealed(),
                     records,
                     payload,
                 })
@@ -173,6 +173,7 @@ impl<'p> Encoder<'p> {
     /// How many lines it were.
     fn encode(&mut self, piece: &[u8], delimiter: u8) -> Result<u64, Refused> {
         self.sealed.clear();
+        self.builder.clear();
         let now = self.plan.now();
         let time = Some(self.plan.timestamp.unwrap_or(now));
         if !piece.is_empty() {
@@ -210,16 +211,23 @@ impl<'p> Encoder<'p> {
             ..Seal::default()
         };
         if self.compressor.compression().codec() == Codec::None {
-            let bytes = self.builder.seal(&seal);
-            self.plan.check_size(bytes.len())?;
-            self.sealed.extend_from_slice(bytes);
-        } else {
-            self.builder
-                .seal_compressed(&mut self.compressor, &seal, &mut self.compressed)?;
-            self.plan.check_size(self.compressed.len())?;
-            self.sealed.extend_from_slice(&self.compressed);
+            let size = self.builder.seal_and_go_on(&seal);
+            return Ok(self.plan.check_size(size)?);
         }
+        self.builder
+            .seal_compressed(&mut self.compressor, &seal, &mut self.compressed)?;
+        self.plan.check_size(self.compressed.len())?;
+        self.sealed.extend_from_slice(&self.compressed);
         self.builder.clear();
         Ok(())
+    }
+
+    /// The batches of the lines that were encoded last.
+    fn sealed(&mut self) -> &mut [u8] {
+        if self.sealed.is_empty() {
+            self.builder.sealed()
+        } else {
+            &mut self.sealed
+        }
     }
 }
