@@ -11,6 +11,7 @@ use super::scan::Scanner;
 use super::view::{Chunk, PartitionView};
 use crate::format::batch::{Scratch, UncheckedBatch};
 use crate::format::checkpoint::OffsetCheckpoint;
+use crate::format::control::ControlRecord;
 use crate::format::meta_properties::MetaProperties;
 use crate::format::metadata::VersionedRecord;
 use crate::format::partition_metadata::PartitionMetadata;
@@ -267,14 +268,22 @@ fn apply_from(
 ) -> crate::format::Result<Offset> {
     let batch = UncheckedBatch::parse(bytes)?.check()?;
     let header = *batch.header();
-    if !header.attributes.is_control() {
-        for record in batch.records(scratch)? {
-            let record = record?;
-            if record.offset >= from
-                && let Some(value) = record.value
-            {
-                image.apply(VersionedRecord::decode(value)?.record);
+    for record in batch.records(scratch)? {
+        let record = record?;
+        if header.attributes.is_control() {
+            match ControlRecord::decode(record.key, record.value)? {
+                ControlRecord::LeaderChange(change) => {
+                    image.set_voters(change.voters.iter().map(|voter| voter.id));
+                }
+                ControlRecord::Voters(voters) => {
+                    image.set_voters(voters.voters.iter().map(|voter| voter.id));
+                }
+                _ => {}
             }
+        } else if record.offset >= from
+            && let Some(value) = record.value
+        {
+            image.apply(VersionedRecord::decode(value)?.record);
         }
     }
     Ok(header.next_offset())

@@ -7,7 +7,7 @@
 
 use crate::format::metadata::{LeaderChange, MetadataRecord, PartitionRecord};
 use crate::format::{LeaderEpoch, NodeId, ProducerId, Uuid};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The resource type of a topic's configs.
 pub const TOPIC_RESOURCE: i8 = 2;
@@ -24,6 +24,7 @@ pub struct Image {
     next_producer_id: Option<ProducerId>,
     broker_epochs: BTreeMap<NodeId, i64>,
     transaction: Option<Vec<MetadataRecord>>,
+    voters: BTreeSet<NodeId>,
 }
 
 /// A topic.
@@ -88,6 +89,17 @@ impl Image {
     /// The epoch of a broker's last registration.
     pub fn broker_epoch(&self, node: NodeId) -> Option<i64> {
         self.broker_epochs.get(&node).copied()
+    }
+
+    /// The controllers that vote, as the last election names them; empty where the
+    /// log tells of none.
+    pub const fn voters(&self) -> &BTreeSet<NodeId> {
+        &self.voters
+    }
+
+    /// Takes the voters that a control record names.
+    pub fn set_voters(&mut self, voters: impl Iterator<Item = NodeId>) {
+        self.voters = voters.collect();
     }
 
     /// The topic whose name is most like this one, if any is.

@@ -138,6 +138,7 @@ impl Session {
         &mut self,
         decide: impl FnOnce(&Image) -> Result<Vec<MetadataRecord>>,
     ) -> Result<()> {
+        self.refuse_foreign_quorum()?;
         self.note(&TopicPartition::new(METADATA_TOPIC, 0))?;
         let directory = self.metadata.directory().to_owned();
         let host = Arc::clone(&self.host);
@@ -169,6 +170,7 @@ impl Session {
     /// `UnknownTopic`, `UnknownPartition`, `Damaged`, `Io`.
     pub fn partition(&mut self, name: &TopicPartition) -> Result<Partition> {
         known(&self.image, &self.path, name)?;
+        self.refuse_replicated(name)?;
         self.note(name)?;
         let directory = self.path.join(name.to_string());
         if !self.has_metadata_file(&directory) {
@@ -240,6 +242,40 @@ impl Session {
             true => Ok(()),
             false => finish(&host, &path, &meta, presence, durability),
         })
+    }
+
+    /// The metadata log is appended to here only where no other controller votes on it.
+    fn refuse_foreign_quorum(&self) -> Result<()> {
+        let node = self.node();
+        let voters = self.image.voters();
+        if voters.iter().all(|voter| *voter == node) {
+            return Ok(());
+        }
+        let voters: Vec<_> = voters.iter().map(ToString::to_string).collect();
+        Err(LogError::Invalid(format!(
+            "{}: the metadata is decided by controllers {}: expected node {node}, whose directory this is, to be the only one; change topics through a broker",
+            self.path.display(),
+            voters.join(", ")
+        )))
+    }
+
+    /// A partition is appended to here only where no other node has a replica of it:
+    /// the replicas would no longer be the same.
+    fn refuse_replicated(&self, name: &TopicPartition) -> Result<()> {
+        let node = self.node();
+        let replicas = self
+            .image
+            .topic(&name.topic)
+            .and_then(|topic| topic.partitions.get(&name.partition))
+            .map_or(&[][..], |state| &state.replicas);
+        if replicas.iter().all(|replica| *replica == node) {
+            return Ok(());
+        }
+        let replicas: Vec<_> = replicas.iter().map(ToString::to_string).collect();
+        Err(LogError::Invalid(format!(
+            "{name} has replicas on nodes {}: expected node {node}, whose directory this is, to hold the only one; produce through a broker",
+            replicas.join(", ")
+        )))
     }
 
     fn node(&self) -> NodeId {

@@ -9,7 +9,7 @@ use crate::log::error::{LogError, Result};
 use crate::log::image::Image;
 use crate::log::layout::{CLEAN_SHUTDOWN, LOCK, METADATA_TOPIC, RECOVERY_POINTS, TopicPartition};
 use crate::log::partition::SegmentConfig;
-use crate::log::presence::Presence;
+use crate::log::presence::{Presence, is_directory};
 use crate::log::recovery::{Recovered, recover};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -29,6 +29,12 @@ pub(super) fn ensure_directory(host: &dyn Host, path: &Path) -> Result<()> {
         Err(error) => return Err(LogError::io("look at", path)(error)),
     }
     if read_meta(host, path)?.is_some() {
+        if !is_directory(host, &path.join(METADATA_TOPIC.to_owned() + "-0")) {
+            return Err(LogError::Invalid(format!(
+                "{} has no {METADATA_TOPIC}-0: expected the directory of a node that is broker and controller; its records can be read, not appended to",
+                path.display()
+            )));
+        }
         return Ok(());
     }
     // Empty, or begun by a tool that was killed before it wrote meta.properties.

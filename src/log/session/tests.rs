@@ -1,6 +1,7 @@
 use super::*;
 use crate::format::batch::{Scratch, UncheckedBatch};
 use crate::format::batch_builder::{BatchBuilder, Seal};
+use crate::format::metadata::PartitionRecord;
 use crate::format::record::Headers;
 use crate::host::real::RealHost;
 use crate::log::data_dir::DataDir;
@@ -144,4 +145,48 @@ fn a_directory_of_others_is_refused_and_left_alone() {
         "{error}"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_other_nodes_have_a_part_in_is_not_changed_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = Session::open(&host(), folder.path(), Durability::Synced).unwrap();
+    session.create_topic("ours", 1, &[]).unwrap();
+    let id = session.image().topic("ours").unwrap().id;
+    let replicated = PartitionRecord {
+        partition_id: PartitionId::new(1),
+        topic_id: id,
+        replicas: vec![NodeId::new(1), NodeId::new(2)],
+        ..PartitionRecord::default()
+    };
+    session
+        .change(|_| Ok(vec![MetadataRecord::Partition(replicated)]))
+        .unwrap();
+    let error = session.partition(&TopicPartition::new("ours", 1)).err();
+    let error = error.unwrap().to_string();
+    assert!(error.contains("replicas on nodes 1, 2"), "{error}");
+    assert!(!folder.path().join("ours-1").exists());
+    assert!(session.partition(&TopicPartition::new("ours", 0)).is_ok());
+
+    let voters = [1, 2, 3].map(NodeId::new);
+    session.image.set_voters(voters.into_iter());
+    let error = session
+        .create_topic("theirs", 1, &[])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("controllers 1, 2, 3"), "{error}");
+    assert!(session.image().topic("theirs").is_none());
+    session.close().unwrap();
+}
+
+#[test]
+fn a_directory_without_a_metadata_log_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = "version=0\nbroker.id=3\ncluster.id=x\n";
+    std::fs::write(folder.path().join("meta.properties"), old).unwrap();
+    std::fs::write(folder.path().join(".kafka_cleanshutdown"), "{}").unwrap();
+    let error = Session::open(&host(), folder.path(), Durability::Synced).err();
+    let error = error.unwrap().to_string();
+    assert!(error.contains("has no __cluster_metadata-0"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
