@@ -33,7 +33,7 @@ pub mod quorum_state;
 pub mod record;
 pub mod schema;
 pub mod share_group_state;
-mod text;
+pub(crate) mod text;
 pub mod time_index;
 pub mod topic_config;
 pub mod topic_name;

@@ -102,6 +102,21 @@ pub(crate) fn clip(text: &str) -> String {
     }
 }
 
+/// How many letters have to be put in, taken out or changed.
+pub(crate) fn edit_distance(one: &[u8], other: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.iter().enumerate() {
+        let mut diagonal = index;
+        row[0] = index + 1;
+        for (place, candidate) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != candidate);
+            diagonal = row[place + 1];
+            row[place + 1] = changed.min(row[place] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

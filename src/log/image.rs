@@ -6,6 +6,7 @@
 //! Source: `org.apache.kafka.image`, `org.apache.kafka.controller`; KIP-631, KIP-868.
 
 use crate::format::metadata::{LeaderChange, MetadataRecord, PartitionRecord};
+use crate::format::text::edit_distance;
 use crate::format::{LeaderEpoch, NodeId, ProducerId, Uuid};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -106,12 +107,14 @@ impl Image {
     pub fn nearest_topic(&self, name: &str) -> Option<String> {
         let near = |other: &&String| {
             let (a, b) = (name.to_lowercase(), other.to_lowercase());
-            a.starts_with(&b) || b.starts_with(&a) || distance(&a, &b) <= 1 + a.len() / 5
+            a.starts_with(&b)
+                || b.starts_with(&a)
+                || edit_distance(a.as_bytes(), b.as_bytes()) <= 1 + a.len() / 5
         };
         self.topics
             .keys()
             .filter(near)
-            .min_by_key(|other| distance(name, other))
+            .min_by_key(|other| edit_distance(name.as_bytes(), other.as_bytes()))
             .cloned()
     }
 
@@ -241,22 +244,6 @@ fn replace(field: &mut Vec<NodeId>, with: Option<Vec<NodeId>>) {
     if let Some(with) = with {
         *field = with;
     }
-}
-
-/// How many letters differ (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use crate::format::batch::{Header, UncheckedBatch, patch_base_offset, patch_lead
 use crate::format::leader_epochs::LeaderEpochs;
 use crate::format::offset_index::RelativeOffset;
 use crate::format::producer_snapshot;
-use crate::format::{LeaderEpoch, Offset, Timestamp};
+use crate::format::{LeaderEpoch, Offset};
 use crate::host::{Durability, File, Host, Lock, LockRange, Open, Wait};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -45,9 +45,6 @@ const APPEND: LockRange = LockRange {
     start: 0,
     length: 1,
 };
-
-/// A snapshot file larger than this is refused: 22 million producers.
-const MOST_SNAPSHOT: u64 = 1 << 30;
 
 /// From so many segments on, one call that syncs the whole file system is cheaper
 /// than a few for each.
@@ -598,11 +595,6 @@ impl Partition {
             sync_file(&*self.host, &segment_file(&self.directory, base, *suffix))?;
         }
         Ok(())
-    }
-
-    /// The latest time of a record in the last segment.
-    pub fn latest_time(&self) -> Option<Timestamp> {
-        self.active.latest().map(|(time, _)| time)
     }
 }
 

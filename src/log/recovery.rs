@@ -104,17 +104,9 @@ impl Recovery<'_> {
     /// snapshot up to there that can be read, and what stands behind it. (The one
     /// written when a segment is rolled may be lost; an earlier one tells the same.)
     fn load_producers(&mut self, listing: &Listing, base: Offset) -> Result<()> {
-        let mut from = Offset::ZERO;
-        for snapshot in listing.snapshots.iter().rev().filter(|at| **at <= base) {
-            let path = segment_file(self.directory, *snapshot, Suffix::Snapshot);
-            if let Ok(bytes) = self.host.read(&path, 1 << 30)
-                && let Ok(entries) = producer_snapshot::decode(&bytes)
-            {
-                self.producers = ProducerStates::from_snapshot(&entries);
-                from = *snapshot;
-                break;
-            }
-        }
+        let snapshot = listing.producers_before(&**self.host, self.directory, base)?;
+        let (from, producers) = snapshot.unwrap_or((Offset::ZERO, ProducerStates::default()));
+        self.producers = producers;
         let before = listing.segments.partition_point(|other| *other < base);
         let first = listing.segments.partition_point(|other| *other <= from);
         let segments = &listing.segments[first.saturating_sub(1).min(before)..before];

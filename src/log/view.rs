@@ -16,7 +16,7 @@ use super::segment::Segment;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::batch::{Header, PREFIX_SIZE, Prefix, UncheckedBatch};
 use crate::format::txn_index::{self, AbortedTxn};
-use crate::format::{Offset, Timestamp, producer_snapshot};
+use crate::format::{Offset, Timestamp};
 use crate::host::{File, Host};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -290,19 +290,12 @@ impl PartitionView {
     /// The producers as of the end: the latest snapshot that can be read and every
     /// batch behind it.
     pub fn producers(&self) -> Result<ProducerStates> {
-        let mut states = ProducerStates::default();
-        let mut from = self.start;
         let end = self.end()?;
-        for snapshot in self.listing.snapshots.iter().rev().filter(|at| **at <= end) {
-            let path = super::layout::segment_file(&self.directory, *snapshot, Suffix::Snapshot);
-            if let Ok(bytes) = self.host.read(&path, MOST_TXN_INDEX)
-                && let Ok(entries) = producer_snapshot::decode(&bytes)
-            {
-                states = ProducerStates::from_snapshot(&entries);
-                from = (*snapshot).max(from);
-                break;
-            }
-        }
+        let snapshot = self
+            .listing
+            .producers_before(&*self.host, &self.directory, end)?;
+        let (at, mut states) = snapshot.unwrap_or((self.start, ProducerStates::default()));
+        let from = at.max(self.start);
         if from >= end {
             return Ok(states);
         }

@@ -2,6 +2,7 @@
 
 use super::keys::{ConfigKey, ConfigType, KEYS};
 use crate::format::text::clip;
+use crate::format::text::edit_distance;
 use std::fmt;
 
 /// Why a topic cannot have a config.
@@ -79,27 +80,14 @@ fn nearest(name: &str) -> Option<&'static str> {
     }
     let plain = name.to_ascii_lowercase().replace(['_', '-', ' '], ".");
     let plain = plain.strip_prefix("log.").unwrap_or(&plain);
-    let distances = KEYS
-        .iter()
-        .filter(|key| !key.internal)
-        .map(|key| (distance(plain.as_bytes(), key.name.as_bytes()), key.name));
+    let distances = KEYS.iter().filter(|key| !key.internal).map(|key| {
+        (
+            edit_distance(plain.as_bytes(), key.name.as_bytes()),
+            key.name,
+        )
+    });
     let (distance, nearest) = distances.min()?;
     (distance <= nearest.len() / 3).then_some(nearest)
-}
-
-/// How many letters have to be put in, taken out or changed.
-fn distance(one: &[u8], other: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, letter) in one.iter().enumerate() {
-        let mut diagonal = index;
-        row[0] = index + 1;
-        for (place, candidate) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != candidate);
-            diagonal = row[place + 1];
-            row[place + 1] = changed.min(row[place] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// `7d` or `10MiB` as a plain number of milliseconds or bytes.

@@ -1,10 +1,9 @@
 //! The producers of a partition, from its snapshots and its batches.
 
-use super::{Listing, MOST_SNAPSHOT, Noted, Partition};
+use super::{Listing, Noted, Partition};
 use crate::format::Offset;
-use crate::format::producer_snapshot;
-use crate::log::error::{LogError, Result};
-use crate::log::layout::{Suffix, segment_file};
+use crate::log::error::Result;
+use crate::log::layout::Suffix;
 use crate::log::producer_states::ProducerStates;
 use crate::log::scan::Scanner;
 
@@ -13,23 +12,13 @@ impl Partition {
     /// batch behind it.
     pub(super) fn load_producers(&mut self, listing: &Listing) -> Result<()> {
         let end = self.active.next();
-        let mut from = listing.segments.first().copied().unwrap_or(end);
-        self.producers = ProducerStates::default();
-        for snapshot in listing.snapshots.iter().rev().filter(|at| **at <= end) {
-            let path = segment_file(&self.directory, *snapshot, Suffix::Snapshot);
-            match self.host.read(&path, MOST_SNAPSHOT) {
-                Ok(bytes) => {
-                    // One that is damaged is no loss: an earlier one and the log tell the same.
-                    if let Ok(entries) = producer_snapshot::decode(&bytes) {
-                        self.producers = ProducerStates::from_snapshot(&entries);
-                        from = *snapshot;
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(LogError::io("read", &path)(error)),
-            }
-        }
+        let (from, producers) = listing
+            .producers_before(&*self.host, &self.directory, end)?
+            .unwrap_or_else(|| {
+                let start = listing.segments.first().copied().unwrap_or(end);
+                (start, ProducerStates::default())
+            });
+        self.producers = producers;
         let first = listing.segments.partition_point(|base| *base <= from);
         let base = self.active.base();
         for sealed in &listing.segments[first.saturating_sub(1)..] {
