@@ -135,8 +135,6 @@ pub trait File: Send + Sync {
     fn set_len(&self, length: u64) -> io::Result<()>;
     /// Makes the file's bytes and length durable (`fdatasync`), not its name.
     fn sync(&self) -> io::Result<()>;
-    /// Tells the system to start writing a range back, without waiting.
-    fn start_writeback(&self, position: u64, length: u64);
     /// The bytes `0..length` as memory. The file must not be cut while it lives.
     /// `UnexpectedEof` where the file is shorter.
     fn map(&self, length: u64) -> io::Result<Box<dyn Mapping>>;

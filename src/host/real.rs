@@ -192,26 +192,6 @@ impl File for RealFile {
     }
 
     #[allow(unsafe_code)]
-    fn start_writeback(&self, position: u64, length: u64) {
-        let (Ok(position), Ok(length)) = (i64::try_from(position), i64::try_from(length)) else {
-            return;
-        };
-        if length == 0 {
-            return; // The system would take it for "to the end".
-        }
-        // SAFETY: the descriptor is open for as long as `self` lives, and the call
-        // takes no pointer. A failure is no harm: it only starts writing early.
-        unsafe {
-            libc::sync_file_range(
-                self.0.as_raw_fd(),
-                position,
-                length,
-                libc::SYNC_FILE_RANGE_WRITE,
-            );
-        }
-    }
-
-    #[allow(unsafe_code)]
     fn map(&self, length: u64) -> io::Result<Box<dyn Mapping>> {
         if length > self.len()? {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -96,11 +96,6 @@ impl Scanner {
         &self.path
     }
 
-    /// Raises the limit: the file has grown.
-    pub const fn extend(&mut self, limit: u64) {
-        self.limit = limit;
-    }
-
     /// The next batch, or why there is none.
     ///
     /// # Errors

@@ -106,8 +106,6 @@ impl File for SimFile {
         planned.map_or(Ok(()), |planned| Err(planned.failure.error()))
     }
 
-    fn start_writeback(&self, _position: u64, _length: u64) {}
-
     fn map(&self, length: u64) -> io::Result<Box<dyn Mapping>> {
         let mut state = self.host.state();
         self.plan(&mut state).begin_or_fail(Call::Map, &self.path)?;
