@@ -9,10 +9,12 @@ pub mod partition;
 pub mod presence;
 pub mod producer_states;
 pub mod recovery;
+pub mod repair;
 pub mod scan;
 pub mod segment;
 pub mod session;
 pub mod transaction;
+pub mod verify;
 pub mod view;
 
 pub use error::{LogError, Result};

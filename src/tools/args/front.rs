@@ -3,9 +3,17 @@
 use clap::{Arg, Command};
 
 /// The verbs that come with this package, and what each does.
-pub const VERBS: [(&str, &str); 3] = [
+pub const VERBS: [(&str, &str); 5] = [
     ("consume", "Print records"),
+    (
+        "inspect",
+        "Look into a directory: verify, explain, compare, measure",
+    ),
     ("produce", "Append records from standard input"),
+    (
+        "repair",
+        "Plan and carry out repairs of a damaged directory",
+    ),
     ("topics", "Create, list, describe, alter and delete topics"),
 ];
 

@@ -6,7 +6,9 @@
 
 pub mod consume;
 pub mod front;
+pub mod inspect;
 pub mod produce;
+pub mod repair;
 pub mod texts;
 pub mod topics;
 mod values;
@@ -87,7 +89,9 @@ pub fn programs() -> Vec<Program> {
             consume::command(),
             &texts::CONSUME as &'static [Section],
         ),
+        program("ottla-inspect", inspect::command(), &texts::INSPECT),
         program("ottla-produce", produce::command(), &texts::PRODUCE),
+        program("ottla-repair", repair::command(), &texts::REPAIR),
         program("ottla-topics", topics::command(), &texts::TOPICS),
     ];
     let subcommands = verbs.iter().map(|verb| {

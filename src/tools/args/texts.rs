@@ -27,6 +27,10 @@ pub const TOPICS: [Section; 3] = [
     ("LOCATIONS", LOCATIONS),
     ("FILES", FILES),
 ];
+/// Behind the options of `ottla inspect`.
+pub const INSPECT: [Section; 1] = [("LOCATIONS", LOCATIONS)];
+/// Behind the options of `ottla repair`.
+pub const REPAIR: [Section; 1] = [("LOCATIONS", LOCATIONS)];
 /// Behind the options of `ottla`.
 pub const FRONT: [Section; 1] = [("LOCATIONS", LOCATIONS)];
 

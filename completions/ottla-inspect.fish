@@ -1,0 +1,135 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ottla_inspect_global_optspecs
+    string join \n output= json q/quiet h/help V/version
+end
+
+function __fish_ottla_inspect_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ottla_inspect_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ottla_inspect_using_subcommand
+    set -l cmd (__fish_ottla_inspect_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -s V -l version -d 'Print version'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "batches" -d 'Lists batches'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "records" -d 'Prints records with headers; those of internal topics decoded'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "index" -d 'Prints index entries: .index, .timeindex, .txnindex'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "snapshot" -d 'Prints producer snapshots and KRaft snapshots'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "metadata" -d 'Prints the metadata: topics, configs, brokers, ACLs, quotas, features'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "groups" -d 'Prints committed offsets and lag'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "transactions" -d 'Prints open, hanging and aborted transactions'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "verify" -d 'Checks every promise of the format'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "explain" -d 'Tells everything about one offset'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "diff" -d 'Compares two directories, topics, partitions or segments'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "stats" -d 'Draws sizes, rates, keys and the largest records'
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand groups" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand groups" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand groups" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand groups" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand verify" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand verify" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand verify" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand explain" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand explain" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand explain" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand stats" -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand stats" -l json -d 'The same as --output json'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand stats" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "batches" -d 'Lists batches'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "records" -d 'Prints records with headers; those of internal topics decoded'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "index" -d 'Prints index entries: .index, .timeindex, .txnindex'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "snapshot" -d 'Prints producer snapshots and KRaft snapshots'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "metadata" -d 'Prints the metadata: topics, configs, brokers, ACLs, quotas, features'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "groups" -d 'Prints committed offsets and lag'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "transactions" -d 'Prints open, hanging and aborted transactions'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "verify" -d 'Checks every promise of the format'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "explain" -d 'Tells everything about one offset'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "diff" -d 'Compares two directories, topics, partitions or segments'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "stats" -d 'Draws sizes, rates, keys and the largest records'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand help; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

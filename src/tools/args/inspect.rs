@@ -1,0 +1,160 @@
+//! `ottla inspect`: a definition for each subcommand, in a file of its own.
+
+mod diff;
+mod explain;
+mod look;
+mod records;
+mod stats;
+mod verify;
+
+pub use diff::{DiffArgs, DiffOptions};
+pub use explain::{ExplainArgs, ExplainOptions};
+pub use look::{LookArgs, LookOptions};
+pub use records::{RecordsArgs, RecordsOptions};
+pub use stats::{StatsArgs, StatsOptions};
+pub use verify::{VerifyArgs, VerifyOptions};
+
+use super::DataFormat;
+use crate::host::Host;
+use crate::tools::error::Result;
+use crate::tools::inspect::site::Site;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+const EXAMPLES: &str = "  ottla inspect data                      what is in a data directory
+  ottla inspect verify data               check every promise of the format; exit 3 on damage
+";
+
+/// Looks into a data directory of any Apache Kafka since 0.10, or of ottla.
+///
+/// Reads only, takes no lock, and works while a broker holds the directory (what is
+/// shown may then move). Without a subcommand it says what is there.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "ottla-inspect",
+    bin_name = "ottla inspect",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct InspectArgs {
+    #[command(subcommand)]
+    what: Option<WhatArgs>,
+
+    #[command(flatten)]
+    summary: Option<LookArgs>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum WhatArgs {
+    /// Lists batches
+    Batches(RecordsArgs),
+    /// Prints records with headers; those of internal topics decoded
+    Records(RecordsArgs),
+    /// Prints index entries: .index, .timeindex, .txnindex
+    Index(LookArgs),
+    /// Prints producer snapshots and KRaft snapshots
+    Snapshot(LookArgs),
+    /// Prints the metadata: topics, configs, brokers, ACLs, quotas, features
+    Metadata(LookArgs),
+    /// Prints committed offsets and lag
+    Groups(LookArgs),
+    /// Prints open, hanging and aborted transactions
+    Transactions(LookArgs),
+    /// Checks every promise of the format
+    Verify(VerifyArgs),
+    /// Tells everything about one offset
+    Explain(ExplainArgs),
+    /// Compares two directories, topics, partitions or segments
+    Diff(DiffArgs),
+    /// Draws sizes, rates, keys and the largest records
+    Stats(StatsArgs),
+}
+
+/// What to look at.
+#[derive(Debug, Clone)]
+pub enum InspectOptions {
+    /// Everything in short.
+    Summary(LookOptions),
+    /// Batches.
+    Batches(RecordsOptions),
+    /// Records.
+    Records(RecordsOptions),
+    /// Index entries.
+    Index(LookOptions),
+    /// Snapshots.
+    Snapshot(LookOptions),
+    /// The metadata.
+    Metadata(LookOptions),
+    /// Consumer groups.
+    Groups(LookOptions),
+    /// Transactions.
+    Transactions(LookOptions),
+    /// Every promise.
+    Verify(VerifyOptions),
+    /// One offset.
+    Explain(ExplainOptions),
+    /// Two places.
+    Diff(DiffOptions),
+    /// Sizes and rates.
+    Stats(StatsOptions),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Args)]
+pub struct PrintArgs {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: DataFormat,
+
+    /// The same as --output json
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+
+    /// Says nothing but results and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl PrintArgs {
+    /// The format that was asked for.
+    pub const fn format(&self) -> DataFormat {
+        if self.json {
+            DataFormat::Json
+        } else {
+            self.output
+        }
+    }
+}
+
+/// The program's definition.
+pub fn command() -> clap::Command {
+    super::with_help(InspectArgs::command(), EXAMPLES, &super::texts::INSPECT)
+}
+
+impl InspectArgs {
+    /// Checks what was typed, and finds what it means.
+    pub fn validate(self, host: &dyn Host) -> Result<InspectOptions> {
+        let Some(what) = self.what else {
+            let summary = self.summary.ok_or_else(|| {
+                crate::tools::error::ToolError::usage("expected LOCATION, found nothing")
+            })?;
+            return summary.validate(host).map(InspectOptions::Summary);
+        };
+        Ok(match what {
+            WhatArgs::Batches(args) => InspectOptions::Batches(args.validate(host)?),
+            WhatArgs::Records(args) => InspectOptions::Records(args.validate(host)?),
+            WhatArgs::Index(args) => InspectOptions::Index(args.validate(host)?),
+            WhatArgs::Snapshot(args) => InspectOptions::Snapshot(args.validate(host)?),
+            WhatArgs::Metadata(args) => InspectOptions::Metadata(args.validate(host)?),
+            WhatArgs::Groups(args) => InspectOptions::Groups(args.validate(host)?),
+            WhatArgs::Transactions(args) => InspectOptions::Transactions(args.validate(host)?),
+            WhatArgs::Verify(args) => InspectOptions::Verify(args.validate(host)?),
+            WhatArgs::Explain(args) => InspectOptions::Explain(args.validate(host)?),
+            WhatArgs::Diff(args) => InspectOptions::Diff(args.validate(host)?),
+            WhatArgs::Stats(args) => InspectOptions::Stats(args.validate(host)?),
+        })
+    }
+}
+
+fn site(location: &str, host: &dyn Host) -> Result<Site> {
+    Site::find(location, host)
+}

@@ -1,0 +1,41 @@
+//! `ottla inspect stats`.
+
+use super::{PrintArgs, site};
+use crate::host::Host;
+use crate::tools::args::DataFormat;
+use crate::tools::error::Result;
+use crate::tools::inspect::site::Site;
+use clap::Args;
+
+/// As typed.
+#[derive(Debug, Clone, Args)]
+pub struct StatsArgs {
+    /// DATA, DATA/TOPIC, DATA/TOPIC-P, or a file of a segment
+    #[arg(value_name = "LOCATION")]
+    location: String,
+
+    #[command(flatten)]
+    print: PrintArgs,
+}
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct StatsOptions {
+    /// Where.
+    pub site: Site,
+    /// How to print.
+    pub output: DataFormat,
+    /// Whether only results and errors are printed.
+    pub quiet: bool,
+}
+
+impl StatsArgs {
+    /// Checks what was typed, and finds what it means.
+    pub fn validate(self, host: &dyn Host) -> Result<StatsOptions> {
+        Ok(StatsOptions {
+            site: site(&self.location, host)?,
+            output: self.print.format(),
+            quiet: self.print.quiet,
+        })
+    }
+}

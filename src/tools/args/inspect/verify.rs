@@ -1,0 +1,41 @@
+//! `ottla inspect verify`.
+
+use super::{PrintArgs, site};
+use crate::host::Host;
+use crate::tools::args::DataFormat;
+use crate::tools::error::Result;
+use crate::tools::inspect::site::Site;
+use clap::Args;
+
+/// As typed.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// DATA, DATA/TOPIC, DATA/TOPIC-P, or a file of a segment
+    #[arg(value_name = "LOCATION")]
+    location: String,
+
+    #[command(flatten)]
+    print: PrintArgs,
+}
+
+/// What to check.
+#[derive(Debug, Clone)]
+pub struct VerifyOptions {
+    /// Where.
+    pub site: Site,
+    /// How to print.
+    pub output: DataFormat,
+    /// Whether only results and errors are printed.
+    pub quiet: bool,
+}
+
+impl VerifyArgs {
+    /// Checks what was typed, and finds what it means.
+    pub fn validate(self, host: &dyn Host) -> Result<VerifyOptions> {
+        Ok(VerifyOptions {
+            site: site(&self.location, host)?,
+            output: self.print.format(),
+            quiet: self.print.quiet,
+        })
+    }
+}
