@@ -223,16 +223,19 @@ impl From<LogError> for ToolError {
 }
 
 /// What can be done about it, where that can be said in general.
-fn what_next(error: &LogError) -> Option<&'static str> {
-    if error.is_damage() {
-        return Some(
-            "copy the file before anything writes to it; a replica or a backup may hold the records",
-        );
-    }
-    let LogError::Io { source, .. } = error else {
-        return None;
+fn what_next(error: &LogError) -> Option<String> {
+    let source = match error {
+        LogError::Damaged { path, .. } | LogError::Torn { path, .. } => {
+            let place = path.parent().unwrap_or(path).display();
+            return Some(format!(
+                "`ottla inspect verify {place}` lists all that is damaged; `ottla repair {place}` \
+                 says what can be saved"
+            ));
+        }
+        LogError::Io { source, .. } => source,
+        _ => return None,
     };
-    match source.kind() {
+    let hint = match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Some("what was appended before is whole; free some space, then produce the rest")
         }
@@ -241,7 +244,8 @@ fn what_next(error: &LogError) -> Option<&'static str> {
         }
         io::ErrorKind::PermissionDenied => Some("run as the user that the files belong to"),
         _ => None,
-    }
+    };
+    hint.map(str::to_owned)
 }
 
 /// The known name that a mistyped one is nearest to, if any is near.
