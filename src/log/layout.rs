@@ -25,6 +25,8 @@ pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 /// First offsets of partitions whose head was deleted.
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// Up to where the cleaner got in each partition.
+pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 /// Start offsets of leader epochs, in a partition.
 pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 /// The topic id, in a partition.
