@@ -22,6 +22,7 @@ mod json;
 pub mod kraft_control;
 pub mod leader_epochs;
 pub mod legacy;
+pub mod mend;
 pub mod meta_properties;
 pub mod metadata;
 pub mod offset_index;
