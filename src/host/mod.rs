@@ -39,6 +39,19 @@ pub trait Host: Send + Sync {
     /// Renames over what is there, as one step: a reader sees the old name or the
     /// new. Not durable until [`Host::sync_dir`] (of both directories, if two).
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Exchanges what two names mean, files or directories, as one step: whoever
+    /// looks sees both as they were or both exchanged. Not durable until
+    /// [`Host::sync_dir`] of both directories. Fails, with nothing changed, where the
+    /// file system cannot do it, or where one is the root of a mounted one.
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
+    /// Gives a file a second name on the same file system: the same bytes, the same
+    /// locks. Not durable until [`Host::sync_dir`] of the new name's directory.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Bytes that this user may still write to the file system of an existing path.
+    fn free_space(&self, path: &Path) -> io::Result<u64>;
+    /// Gives `to` the mode, the time of modification and, where this user may, the
+    /// owner of `from`.
+    fn copy_attributes(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file. Not durable until [`Host::sync_dir`].
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty directory. Not durable until [`Host::sync_dir`].

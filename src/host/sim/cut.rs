@@ -81,11 +81,13 @@ impl Disk {
         let for_all = Keep::choose(&mut rng);
         let is_for_all = rng.percent(50);
         let mut reached = BTreeMap::from([(ROOT, ROOT)]);
+        let mut links = BTreeMap::<Inode, u32>::new();
         let mut to_visit = vec![ROOT];
         while let Some(directory) = to_visit.pop() {
             if let Body::Directory(names) = &mut left.node_mut(directory).body {
                 names.now = names.durable.clone();
                 for &inode in names.durable.values() {
+                    *links.entry(inode).or_default() += 1;
                     if reached.insert(inode, directory).is_none() {
                         to_visit.push(inode);
                     }
@@ -96,6 +98,7 @@ impl Disk {
         left.used = 0;
         for (inode, node) in &mut left.nodes {
             node.parent = Some(reached[inode]);
+            node.links = links.get(inode).copied().unwrap_or(1);
             node.opens = 0;
             if let Body::File(file) = &mut node.body {
                 let keep = if is_for_all {

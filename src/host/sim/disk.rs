@@ -38,8 +38,11 @@ pub(super) struct Disk {
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) body: Body,
-    /// The directory that names it; `None` once removed.
+    /// The directory that names it, or last did where it has several names; `None`
+    /// once it has none.
     pub(super) parent: Option<Inode>,
+    /// How many names it has.
+    pub(super) links: u32,
     pub(super) modified_ms: i64,
     pub(super) opens: u32,
 }
@@ -102,6 +105,7 @@ impl Disk {
         let root = Node {
             body: Body::Directory(Names::default()),
             parent: Some(ROOT),
+            links: 1,
             modified_ms: 0,
             opens: 0,
         };
@@ -193,6 +197,7 @@ impl Disk {
         let node = Node {
             body,
             parent: Some(parent),
+            links: 1,
             modified_ms: now,
             opens: 0,
         };
@@ -236,8 +241,7 @@ impl Disk {
         self.change(change, now);
         self.node_mut(moved).parent = Some(to_parent);
         if let Some(replaced) = replaced {
-            self.node_mut(replaced).parent = None;
-            self.free_if_gone(replaced);
+            self.unnamed(replaced);
         }
         Ok(())
     }
@@ -258,9 +262,57 @@ impl Disk {
             _ => {}
         }
         self.change(vec![(parent, name.to_owned(), None)], now);
-        self.node_mut(inode).parent = None;
-        self.free_if_gone(inode);
+        self.unnamed(inode);
         Ok(())
+    }
+
+    /// What two names mean is exchanged; one step of the journal.
+    pub(super) fn exchange(&mut self, one: &Path, other: &Path, now: i64) -> io::Result<()> {
+        let (one_parent, one_name) = self.resolve_parent(one)?;
+        let (other_parent, other_name) = self.resolve_parent(other)?;
+        let (first, second) = (self.resolve(one)?, self.resolve(other)?);
+        if self.is_within(other_parent, first) || self.is_within(one_parent, second) {
+            return Err(errno(libc::EINVAL));
+        }
+        let change = vec![
+            (one_parent, one_name.to_owned(), Some(second)),
+            (other_parent, other_name.to_owned(), Some(first)),
+        ];
+        self.change(change, now);
+        self.node_mut(first).parent = Some(other_parent);
+        self.node_mut(second).parent = Some(one_parent);
+        Ok(())
+    }
+
+    /// Gives a file one more name.
+    pub(super) fn link(&mut self, from: &Path, to: &Path, now: i64) -> io::Result<()> {
+        let inode = self.resolve(from)?;
+        if self.is_directory(inode) {
+            return Err(errno(libc::EPERM));
+        }
+        let (parent, name) = self.resolve_parent(to)?;
+        if self.names(parent)?.now.contains_key(name) {
+            return Err(errno(libc::EEXIST));
+        }
+        self.change(vec![(parent, name.to_owned(), Some(inode))], now);
+        self.node_mut(inode).links += 1;
+        Ok(())
+    }
+
+    /// A node lost one of its names.
+    fn unnamed(&mut self, inode: Inode) {
+        let node = self.node_mut(inode);
+        node.links -= 1;
+        if node.links == 0 {
+            node.parent = None;
+        }
+        self.free_if_gone(inode);
+    }
+
+    /// Bytes that may still be written.
+    pub(super) fn free(&self) -> u64 {
+        self.capacity
+            .map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used))
     }
 
     pub(super) fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {

@@ -19,6 +19,8 @@ pub enum Call {
     List,
     CreateDir,
     Rename,
+    Exchange,
+    Link,
     RemoveFile,
     RemoveDir,
     SyncDir,
@@ -145,6 +147,14 @@ pub enum Op {
         path: PathBuf,
     },
     Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Exchange {
+        one: PathBuf,
+        other: PathBuf,
+    },
+    Link {
         from: PathBuf,
         to: PathBuf,
     },

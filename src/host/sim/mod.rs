@@ -13,7 +13,7 @@
 //!   [`SimHost::record`] and [`SimHost::apply`] its log step by step.
 //! - A panic while a machine lives prints the seeds it came from.
 //!
-//! Not simulated: links, permissions, signals. A mapping is a copy made when it is
+//! Not simulated: symbolic links, permissions, signals. A mapping is a copy made when it is
 //! asked for, and does not keep the lock of its file.
 
 mod content;
@@ -295,6 +295,8 @@ impl SimHost {
             Op::SyncAll { failed } => disk.sync_all(*failed)?,
             Op::CreateDir { path } => disk.create_dir(path, now)?,
             Op::Rename { from, to } => disk.rename(from, to, now)?,
+            Op::Exchange { one, other } => disk.exchange(one, other, now)?,
+            Op::Link { from, to } => disk.link(from, to, now)?,
             Op::RemoveFile { path } => disk.remove(path, Kind::File, now)?,
             Op::RemoveDir { path } => disk.remove(path, Kind::Directory, now)?,
         }
@@ -511,6 +513,34 @@ impl Host for SimHost {
             from: from.to_path_buf(),
             to: to.to_path_buf(),
         })
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        let exchange = |disk: &mut Disk, now| disk.exchange(one, other, now);
+        self.change(Call::Exchange, other, exchange, || Op::Exchange {
+            one: one.to_path_buf(),
+            other: other.to_path_buf(),
+        })
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let link = |disk: &mut Disk, now| disk.link(from, to, now);
+        self.change(Call::Link, to, link, || Op::Link {
+            from: from.to_path_buf(),
+            to: to.to_path_buf(),
+        })
+    }
+
+    fn free_space(&self, path: &Path) -> io::Result<u64> {
+        self.look(Call::Stat, path, |disk| {
+            disk.stat(path)?;
+            Ok(disk.free())
+        })
+    }
+
+    /// Owners and modes are not simulated; the time is not copied.
+    fn copy_attributes(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.stat(from).and_then(|_| self.stat(to)).map(drop)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
