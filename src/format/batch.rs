@@ -24,10 +24,12 @@
 //!
 //! Source: `org.apache.kafka.common.record.DefaultRecordBatch`; KIP-98, KIP-534.
 
+mod check;
 mod header;
 #[cfg(test)]
 mod tests;
 
+pub use check::Checked;
 pub use header::*;
 
 use super::bytes::Reader;
@@ -122,36 +124,47 @@ impl<'a> Batch<'a> {
         &self.bytes[HEADER_SIZE..]
     }
 
-    /// Its records, each checked as it is read. `scratch` holds what had to be
-    /// decompressed, at most [`MAX_DECOMPRESSED`] bytes.
-    pub fn records<'s>(&self, scratch: &'s mut Scratch) -> Result<Records<'s>>
+    /// The records' bytes, decompressed into `scratch` where they must be, at most
+    /// [`MAX_DECOMPRESSED`] of them.
+    pub fn unpacked<'s>(&self, scratch: &'s mut Scratch) -> Result<&'s [u8]>
     where
         'a: 's,
     {
         let stored = self.stored_records();
-        let bytes = match self.header.attributes.codec()? {
-            Codec::None => stored,
+        match self.header.attributes.codec()? {
+            Codec::None => Ok(stored),
             codec => {
                 scratch.decompressed.clear();
                 scratch
                     .decompressor
                     .decompress(codec, stored, &mut scratch.decompressed, MAX_DECOMPRESSED)
                     .map_err(|error| error.shifted(HEADER_SIZE as u64))?;
-                &scratch.decompressed
+                Ok(&scratch.decompressed)
             }
-        };
-        if self.header.record_count > bytes.len() / SMALLEST_RECORD {
-            return Err(FormatError::corrupt(
-                "record count",
-                COUNT_AT,
-                format!(
-                    "at most {} in {} bytes",
-                    bytes.len() / SMALLEST_RECORD,
-                    bytes.len()
-                ),
-                self.header.record_count.to_string(),
-            ));
         }
+    }
+
+    /// Refuses a count of records that cannot fit in so many (decompressed) bytes.
+    fn bound_count(&self, bytes: usize) -> Result<()> {
+        if self.header.record_count <= bytes / SMALLEST_RECORD {
+            return Ok(());
+        }
+        Err(FormatError::corrupt(
+            "record count",
+            COUNT_AT,
+            format!("at most {} in {bytes} bytes", bytes / SMALLEST_RECORD),
+            self.header.record_count.to_string(),
+        ))
+    }
+
+    /// Its records, each checked as it is read. `scratch` holds what had to be
+    /// decompressed, at most [`MAX_DECOMPRESSED`] bytes.
+    pub fn records<'s>(&self, scratch: &'s mut Scratch) -> Result<Records<'s>>
+    where
+        'a: 's,
+    {
+        let bytes = self.unpacked(scratch)?;
+        self.bound_count(bytes.len())?;
         Ok(Records {
             reader: Reader::new(bytes),
             base_offset: self.header.base_offset.get(),

@@ -12,8 +12,10 @@
 pub mod beside;
 pub mod finding;
 pub mod observer;
+pub mod pass;
 pub mod surroundings;
 
 pub use finding::{Check, Finding, Severity};
 pub use observer::{End, Hole, Observer, Report, Seen};
+pub use pass::{BatchFile, Events, FileKind, Target, Totals, verify};
 pub use surroundings::{Context, Surroundings};

@@ -1,0 +1,339 @@
+//! Checks one batch by itself: what its CRC covers, its header, each of its records.
+
+use crate::format::any_batch::AnyBatch;
+use crate::format::batch::{Batch, Header, PREFIX_SIZE, Scratch};
+use crate::format::compression::Codec;
+use crate::format::control::ControlRecord;
+use crate::format::legacy::{LegacyEntry, LegacyScratch};
+use crate::format::{FormatError, LeaderEpoch, Offset, Timestamp};
+use crate::log::scan::Summary;
+use crate::log::verify::{Check, Severity};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The attribute bits that have a meaning.
+const KNOWN_ATTRIBUTES: i16 = 0x7f;
+/// As far as a header goes: where a fault is about one of its fields.
+const HEADER: Range<u64> = 0..crate::format::batch::HEADER_SIZE as u64;
+
+/// What was found out about a batch.
+#[derive(Debug, Clone)]
+pub(super) struct Checked {
+    /// What every magic tells.
+    pub(super) summary: Summary,
+    /// The header, of magic 2.
+    pub(super) header: Option<Header>,
+    /// Of a transaction's marker: whether it commits, and the coordinator's epoch.
+    pub(super) marker: Option<(bool, i32)>,
+    /// How many records it holds.
+    pub(super) records: u64,
+    /// What is wrong with it, the worst.
+    pub(super) fault: Option<Fault>,
+}
+
+/// What is wrong with a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) check: Check,
+    pub(super) severity: Severity,
+    /// From the start of the batch.
+    pub(super) bytes: Option<Range<u64>>,
+    pub(super) expected: Cow<'static, str>,
+    pub(super) found: Cow<'static, str>,
+}
+
+/// Memory that is used from batch to batch.
+#[derive(Default)]
+pub(super) struct Memory {
+    v2: Scratch,
+    legacy: LegacyScratch,
+}
+
+/// Checks a batch; `None` where its CRC is not that of its bytes, or its header makes
+/// no sense: then its length cannot be relied on either.
+pub(super) fn check(bytes: &[u8], memory: &mut Memory) -> Option<Checked> {
+    match AnyBatch::parse(bytes[PREFIX_SIZE - 1], bytes).ok()? {
+        AnyBatch::V2(batch) => Some(check_v2(&batch, memory)),
+        AnyBatch::Legacy(entry) => Some(check_legacy(&entry, &mut memory.legacy)),
+    }
+}
+
+fn check_v2(batch: &Batch<'_>, memory: &mut Memory) -> Checked {
+    let header = *batch.header();
+    let mut checked = Checked {
+        summary: Summary::of(&header),
+        header: Some(header),
+        marker: None,
+        records: header.record_count as u64,
+        fault: None,
+    };
+    let outcome = fields(batch).and_then(|()| records(batch, memory, &mut checked.marker));
+    checked.fault = outcome.err();
+    checked
+}
+
+/// The fields of a header whose CRC is right, against each other.
+fn fields(batch: &Batch<'_>) -> Result<(), Fault> {
+    let header = batch.header();
+    let attributes = header.attributes;
+    let wrong = |expected: &'static str, found: String| {
+        Err(Fault {
+            check: Check::BatchHeader,
+            severity: Severity::Wrong,
+            bytes: Some(HEADER),
+            expected: expected.into(),
+            found: found.into(),
+        })
+    };
+    if let Err(error) = attributes.codec() {
+        return Err(Fault::of(error, Check::BatchHeader, Severity::Loss));
+    }
+    if attributes.is_transactional() && header.producer.is_none() {
+        return wrong("a producer id in a transactional batch", "none".to_owned());
+    }
+    if let Some(producer) = header.producer
+        && producer.base_sequence.is_none()
+        && !attributes.is_control()
+        && header.record_count > 0
+        && !attributes.is_transactional()
+    {
+        return wrong(
+            "a sequence number in a batch of an idempotent producer",
+            format!("none, of producer {}", producer.id),
+        );
+    }
+    if attributes.is_append_time() && header.max_timestamp.is_none() && header.record_count > 0 {
+        return wrong("the time of the append", "none".to_owned());
+    }
+    Ok(())
+}
+
+fn records(
+    batch: &Batch<'_>,
+    memory: &mut Memory,
+    marker: &mut Option<(bool, i32)>,
+) -> Result<(), Fault> {
+    let header = batch.header();
+    let stored = batch.stored_records();
+    if header.record_count == 0 && stored.is_empty() {
+        return Ok(());
+    }
+    let compressed = header.attributes.codec() != Ok(Codec::None);
+    let payload = batch
+        .unpacked(&mut memory.v2)
+        .map_err(|error| Fault::of(error, Check::Compression, Severity::Loss))?;
+    let checked = batch
+        .check_records(payload)
+        .map_err(|error| Fault::of_record(error, compressed))?;
+    if header.attributes.is_control() {
+        *marker = control(batch, memory)?;
+    }
+    if !header.attributes.is_append_time() && header.record_count > 0 {
+        times(header.max_timestamp, checked.max_timestamp, 35)?;
+    }
+    let unknown = header.attributes.bits() & !KNOWN_ATTRIBUTES;
+    if unknown != 0 {
+        return Err(Fault {
+            check: Check::BatchHeader,
+            severity: Severity::Note,
+            bytes: Some(21..23),
+            expected: "attribute bits 0 to 6".into(),
+            found: format!("{:#06x}", header.attributes.bits()).into(),
+        });
+    }
+    if checked.attributes != 0 {
+        return Err(Fault {
+            check: Check::Record,
+            severity: Severity::Note,
+            bytes: None,
+            expected: "no attribute bits in records".into(),
+            found: format!("{:#04x} in some", checked.attributes).into(),
+        });
+    }
+    Ok(())
+}
+
+/// The latest time in the header (the field starts at byte `at`) against that of the
+/// records.
+fn times(stored: Option<Timestamp>, latest: Option<Timestamp>, at: u64) -> Result<(), Fault> {
+    if stored == latest {
+        return Ok(());
+    }
+    let text = |time: Option<Timestamp>| time.map_or("none".to_owned(), |time| time.to_string());
+    Err(Fault {
+        check: Check::Timestamp,
+        severity: Severity::Wrong,
+        bytes: Some(at..at + 8),
+        expected: format!("max timestamp {}, the latest of its records", text(latest)).into(),
+        found: text(stored).into(),
+    })
+}
+
+/// The records of a control batch; what it says of a transaction.
+fn control(batch: &Batch<'_>, memory: &mut Memory) -> Result<Option<(bool, i32)>, Fault> {
+    let wrong = |error| Fault::of_record(error, true);
+    let mut marker = None;
+    for record in batch.records(&mut memory.v2).map_err(wrong)? {
+        let record = record.map_err(wrong)?;
+        let ends = match ControlRecord::decode(record.key, record.value).map_err(wrong)? {
+            ControlRecord::Commit(end) => Some((true, end.coordinator_epoch)),
+            ControlRecord::Abort(end) => Some((false, end.coordinator_epoch)),
+            _ => None,
+        };
+        let header = batch.header();
+        if ends.is_some()
+            && (header.record_count > 1
+                || header.producer.is_none()
+                || !header.attributes.is_transactional())
+        {
+            return Err(Fault {
+                check: Check::BatchHeader,
+                severity: Severity::Wrong,
+                bytes: Some(HEADER),
+                expected: "a transaction's marker alone in its batch, with its producer".into(),
+                found: format!(
+                    "{} records, producer {}, attributes {:#x}",
+                    header.record_count,
+                    header
+                        .producer
+                        .map_or("none".to_owned(), |producer| producer.id.to_string()),
+                    header.attributes.bits()
+                )
+                .into(),
+            });
+        }
+        marker = ends;
+    }
+    Ok(marker)
+}
+
+fn check_legacy(entry: &LegacyEntry<'_>, memory: &mut LegacyScratch) -> Checked {
+    let header = entry.header();
+    let mut checked = Checked {
+        summary: Summary {
+            base_offset: header.offset,
+            last_offset: header.offset,
+            max_timestamp: header.timestamp,
+            leader_epoch: None::<LeaderEpoch>,
+        },
+        header: None,
+        marker: None,
+        records: 0,
+        fault: None,
+    };
+    checked.fault = legacy_records(entry, memory, &mut checked).err();
+    checked
+}
+
+fn legacy_records(
+    entry: &LegacyEntry<'_>,
+    memory: &mut LegacyScratch,
+    checked: &mut Checked,
+) -> Result<(), Fault> {
+    let header = entry.header();
+    let codec = header
+        .codec()
+        .map_err(|error| Fault::of(error, Check::BatchHeader, Severity::Loss))?;
+    let compressed = codec != Codec::None;
+    let records = entry
+        .records(memory)
+        .map_err(|error| Fault::of(error, Check::Compression, Severity::Loss))?;
+    let mut next = None::<Offset>;
+    let mut latest = None;
+    for record in records {
+        let record = record.map_err(|error| Fault::of_record(error, compressed))?;
+        if next.is_some_and(|next| record.offset < next) {
+            return Err(Fault {
+                check: Check::OffsetOrder,
+                severity: Severity::Wrong,
+                bytes: None,
+                expected: "ascending offsets inside a compressed message".into(),
+                found: record.offset.to_string().into(),
+            });
+        }
+        if next.is_none() {
+            checked.summary.base_offset = record.offset;
+        }
+        next = Some(record.offset.next());
+        latest = latest.max(record.timestamp);
+        checked.records += 1;
+    }
+    if next.is_some_and(|next| next != header.offset.next()) {
+        return Err(Fault {
+            check: Check::OffsetOrder,
+            severity: Severity::Wrong,
+            bytes: Some(0..8),
+            expected: "the offset of the last message inside".into(),
+            found: header.offset.to_string().into(),
+        });
+    }
+    if compressed && !header.is_append_time() && latest > header.timestamp {
+        times(header.timestamp, latest, 18)?;
+    }
+    Ok(())
+}
+
+impl Fault {
+    pub(super) fn of(error: FormatError, check: Check, severity: Severity) -> Self {
+        let bytes = error.position().map(|at| at..at + 1);
+        let (expected, found) = both_sides(error);
+        Self {
+            check,
+            severity,
+            bytes,
+            expected,
+            found,
+        }
+    }
+
+    /// Where the records are compressed, a position in them is none in the file.
+    fn of_record(error: FormatError, compressed: bool) -> Self {
+        let count = matches!(&error, FormatError::Corrupt { what, .. } if *what == "record count");
+        let check = if count {
+            Check::BatchHeader
+        } else {
+            Check::Record
+        };
+        let mut fault = Self::of(error, check, Severity::Loss);
+        if compressed {
+            fault.bytes = None;
+        } else if !count {
+            fault.bytes = fault
+                .bytes
+                .map(|at| at.start + HEADER.end..at.end + HEADER.end);
+        }
+        fault
+    }
+}
+
+/// What an error expected and found, in words for a finding.
+pub(super) fn both_sides(error: FormatError) -> (Cow<'static, str>, Cow<'static, str>) {
+    match error {
+        FormatError::Torn {
+            what,
+            expected,
+            found,
+            ..
+        } => (
+            format!("{expected} bytes of {what}").into(),
+            format!("{found}").into(),
+        ),
+        FormatError::Corrupt {
+            what,
+            expected,
+            found,
+            ..
+        }
+        | FormatError::Unsupported {
+            what,
+            expected,
+            found,
+            ..
+        } => (format!("{what}: {expected}").into(), found),
+        FormatError::Unencodable {
+            what,
+            expected,
+            found,
+        } => (format!("{what}: {expected}").into(), found),
+    }
+}
