@@ -36,6 +36,37 @@ impl Progress {
         }
     }
 
+    /// As [`Progress::start`], towards a number of bytes.
+    pub fn towards(host: &Arc<dyn Host>, quiet: bool, total: u64) -> Self {
+        let mut progress = Self::start(host, quiet);
+        if progress.bar.is_some() {
+            let target = ProgressDrawTarget::stderr_with_hz(5);
+            let bar = ProgressBar::with_draw_target(Some(total), target);
+            let style = ProgressStyle::with_template(
+                "{bar:24} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+            );
+            bar.set_style(style.expect("the template is a constant that parses"));
+            progress.bar = Some(bar);
+        }
+        progress
+    }
+
+    /// Counts bytes of a run that was started with [`Progress::towards`].
+    pub fn advance(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.bytes);
+        }
+    }
+
+    /// Prints something while the progress is off the terminal.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     /// Counts more of both.
     #[inline]
     pub fn add(&mut self, records: u64, bytes: u64) {

@@ -1,11 +1,170 @@
-//! `ottla inspect verify`.
+//! `ottla inspect verify`: a line for each finding as it comes, a summary, and an exit
+//! status that scripts can rely on.
 
+mod print;
+
+use super::site::{Scope as Meant, Site};
 use crate::host::Host;
+use crate::log::layout::TopicPartition;
+use crate::log::verify::{Events, FileKind, Finding, Scope, Surroundings, Target, Totals};
+use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::VerifyOptions;
 use crate::tools::error::{Result, ToolError};
+use crate::tools::progress::{self, Progress};
+use print::{Counts, Printer};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Does what the options say.
-pub(super) fn run(_options: &VerifyOptions, _host: &Arc<dyn Host>) -> Result<()> {
-    Err(ToolError::failed("`inspect verify` is not there yet"))
+pub(super) fn run(options: &VerifyOptions, host: &Arc<dyn Host>) -> Result<()> {
+    let mut early = Vec::new();
+    let (scope, only) = scope(&options.site, host, &mut early)?;
+    let total = scope.bytes(&**host);
+    let mut out = Output {
+        printer: Printer::new(options.output, &options.site.data),
+        progress: Progress::towards(host, options.quiet, total),
+        counts: Counts::default(),
+        only,
+        failed: None,
+    };
+    if scope.around.live && !options.quiet && options.output == DataFormat::Table {
+        eprintln!(
+            "{} is held by a running server: what is shown may move",
+            scope.around.data.display()
+        );
+    }
+    out.start();
+    for finding in early {
+        out.found(finding);
+    }
+    let totals = scope.verify(host, &mut out);
+    out.progress.finish();
+    out.end(&scope, &totals, options)
+}
+
+/// Findings of what comes before the pass.
+struct Early<'a>(&'a mut Vec<Finding>);
+
+impl Events for Early<'_> {
+    fn found(&mut self, finding: Finding) {
+        self.0.push(finding);
+    }
+}
+
+/// What a site means, and the one file that findings are wanted of.
+fn scope(
+    site: &Site,
+    host: &Arc<dyn Host>,
+    early: &mut Vec<Finding>,
+) -> Result<(Scope, Option<PathBuf>)> {
+    let around = Surroundings::read(host, &site.data, site.is_data);
+    let whole = site.scope == Meant::Data && site.is_data;
+    let Meant::File(path) = &site.scope else {
+        let partitions = site.partitions(&**host)?;
+        let scope = Scope::partitions(host, around, partitions, whole, &mut Early(early));
+        return Ok((scope, None));
+    };
+    if let Some(kind) = FileKind::of(path) {
+        let directory = path.parent().and_then(Path::file_name);
+        let name = directory
+            .and_then(|name| TopicPartition::from_directory(name.to_str()?))
+            .unwrap_or_else(|| TopicPartition::new("", 0));
+        let targets = vec![Target::file(&around, name, path, kind)];
+        let scope = Scope {
+            around,
+            targets,
+            whole: false,
+        };
+        return Ok((scope, None));
+    }
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let partition = directory
+        .file_name()
+        .and_then(|name| TopicPartition::from_directory(name.to_str()?));
+    let scope = match partition {
+        // Beside a log: held against it.
+        Some(name) => {
+            let partitions = vec![(name, directory.to_owned())];
+            Scope::partitions(host, around, partitions, false, &mut Early(early))
+        }
+        None => Scope {
+            around,
+            targets: Vec::new(),
+            whole: true,
+        },
+    };
+    Ok((scope, Some(path.clone())))
+}
+
+/// Where findings and bytes go.
+struct Output {
+    printer: Printer,
+    progress: Progress,
+    counts: Counts,
+    only: Option<PathBuf>,
+    /// Standard output failed: nothing more is wanted.
+    failed: Option<ToolError>,
+}
+
+impl Events for Output {
+    fn found(&mut self, finding: Finding) {
+        if self.only.as_ref().is_some_and(|only| *only != finding.path) {
+            return;
+        }
+        self.counts.add(&finding);
+        let line = self.printer.line(&finding);
+        self.print(&line);
+    }
+
+    fn read(&mut self, bytes: u64) -> bool {
+        self.progress.advance(bytes);
+        self.failed.is_none()
+    }
+}
+
+impl Output {
+    fn start(&mut self) {
+        let heading = self.printer.heading();
+        self.print(&heading);
+    }
+
+    fn print(&mut self, bytes: &[u8]) {
+        use std::io::Write as _;
+        if self.failed.is_some() || bytes.is_empty() {
+            return;
+        }
+        let written = self.progress.aside(|| {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        });
+        self.failed = written.err().map(|error| ToolError::stdout(&error));
+    }
+
+    /// The summary, and what the whole amounts to.
+    fn end(mut self, scope: &Scope, totals: &Totals, options: &VerifyOptions) -> Result<()> {
+        let summary = self.printer.summary(scope, totals, &self.counts);
+        self.print(&summary);
+        if options.output != DataFormat::Json {
+            let text = print::words(totals, &self.counts, self.progress.elapsed());
+            progress::summary("ottla-inspect", options.quiet, &text);
+        }
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let place = &options.site;
+        if self.counts.damage() > 0 {
+            let damage = progress::count(self.counts.damage(), "finding");
+            return Err(ToolError::damage(format!(
+                "{place} is damaged: {damage} worse than a note"
+            ))
+            .hint(format!("`ottla repair {place}` says what can be saved")));
+        }
+        if self.counts.unreadable > 0 {
+            let files = progress::count(self.counts.unreadable, "file");
+            return Err(ToolError::failed(format!(
+                "{place}: {files} could not be read"
+            )));
+        }
+        Ok(())
+    }
 }

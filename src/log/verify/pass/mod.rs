@@ -8,8 +8,8 @@ mod partition;
 mod piece;
 mod resync;
 
-use super::Context;
 use super::finding::Finding;
+use super::{Context, Surroundings};
 use crate::format::Offset;
 use crate::host::{Host, Kind};
 use crate::log::error::{LogError, Result};
@@ -110,6 +110,20 @@ impl Target {
             files,
             beside: true,
         })
+    }
+
+    /// One file of batches alone.
+    pub fn file(around: &Surroundings, name: TopicPartition, path: &Path, kind: FileKind) -> Self {
+        Self {
+            context: around.of(&name),
+            name,
+            directory: path.parent().unwrap_or(Path::new(".")).to_owned(),
+            files: vec![BatchFile {
+                path: path.to_owned(),
+                kind,
+            }],
+            beside: false,
+        }
     }
 
     /// How many bytes there are to read.
