@@ -29,7 +29,7 @@ pub(super) struct Dispatch<'a> {
 }
 
 /// A piece: of which file, on which course, which one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Ticket {
     pub(super) file: usize,
     pub(super) course: u32,
@@ -56,16 +56,6 @@ struct Opened {
     course: u32,
     /// The piece on that course whose start is known, and the start.
     known: (u64, Next),
-}
-
-impl Default for Ticket {
-    fn default() -> Self {
-        Self {
-            file: 0,
-            course: 0,
-            piece: 0,
-        }
-    }
 }
 
 impl<'a> Dispatch<'a> {

@@ -440,7 +440,6 @@ impl<'a> Window<'a> {
         base: Offset,
         legacy: bool,
     ) -> io::Result<(u64, Option<Offset>)> {
-        const MAGIC_AT: usize = PREFIX_SIZE - 1;
         while from + (PREFIX_SIZE as u64) < self.source.limit {
             let part = self.upto(from, WINDOW)?;
             let Some(places) = part
@@ -454,7 +453,6 @@ impl<'a> Window<'a> {
             let candidates: Vec<usize> = (0..=places)
                 .filter(|at| might_start(&part[*at..*at + HEADER_SIZE], base, legacy))
                 .collect();
-            debug_assert!(MAGIC_AT < HEADER_SIZE);
             for at in candidates {
                 let at = from + at as u64;
                 if let Some(offset) = self.batch_at(at, base, legacy)? {
