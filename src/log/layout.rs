@@ -39,6 +39,8 @@ pub const METADATA_TOPIC: &str = "__cluster_metadata";
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// The topic of transactions' states.
 pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+/// The topic of share groups' states.
+pub const SHARE_GROUPS_TOPIC: &str = "__share_group_state";
 
 /// The suffix of a segment's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,14 @@ use std::sync::Arc;
 
 /// How many partitions Kafka gives `__transaction_state`.
 const STATE_PARTITIONS: i32 = 50;
+/// What Kafka sets on `__transaction_state` when it creates it, for one replica.
+pub(crate) const STATE_CONFIGS: [(&str, &str); 5] = [
+    ("compression.type", "uncompressed"),
+    ("cleanup.policy", "compact"),
+    ("min.insync.replicas", "1"),
+    ("segment.bytes", "104857600"),
+    ("unclean.leader.election.enable", "false"),
+];
 /// How the ids of runs without one of their own begin.
 pub const ANONYMOUS: &str = "ottla-produce-";
 /// After so long Kafka aborts a transaction whose tool is gone.
@@ -480,14 +488,7 @@ fn state_partition(image: &Image, id: &str) -> TopicPartition {
 }
 
 fn create_state_topic(session: &mut Session) -> Result<()> {
-    let configs = [
-        ("compression.type", "uncompressed"),
-        ("cleanup.policy", "compact"),
-        ("min.insync.replicas", "1"),
-        ("segment.bytes", "104857600"),
-        ("unclean.leader.election.enable", "false"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let configs = STATE_CONFIGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
     match session.create_topic(TRANSACTIONS_TOPIC, STATE_PARTITIONS, &configs) {
         Err(LogError::TopicExists { .. }) => Ok(()),
         other => other,

@@ -5,6 +5,10 @@
 //! of [`plan`]. Nothing here writes into the directory that is mended: a twin is
 //! made beside it and exchanged with it.
 
+pub mod adopt;
 pub mod plan;
+mod readable;
+#[cfg(test)]
+mod testing;
 
 pub use plan::{Change, Left, Piece, Plan, Rebuild, Salvage, Step, What};

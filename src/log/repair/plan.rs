@@ -19,6 +19,8 @@ pub struct Plan {
     pub partitions: Vec<Salvage>,
     /// What was found and is left as it is, and why.
     pub left: Vec<Left>,
+    /// What the user has to know besides, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// One change of one file.
@@ -152,6 +154,7 @@ impl Plan {
         self.changes.extend(other.changes);
         self.partitions.extend(other.partitions);
         self.left.extend(other.left);
+        self.notes.extend(other.notes);
     }
 
     /// Adds a change.

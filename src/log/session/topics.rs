@@ -2,12 +2,10 @@
 //! directories follow.
 
 use super::{Session, open_partition, write_partition_metadata};
-use crate::format::metadata::{
-    ConfigRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
-};
-use crate::format::{NodeId, PartitionId, Uuid};
+use crate::format::metadata::{ConfigRecord, MetadataRecord, RemoveTopicRecord, TopicRecord};
+use crate::format::{LeaderEpoch, Uuid};
 use crate::host::Durability;
-use crate::log::bootstrap::{create_dir, random_id};
+use crate::log::bootstrap::{create_dir, partition_record, random_id};
 use crate::log::data_dir::known;
 use crate::log::error::{LogError, Result};
 use crate::log::image::TOPIC_RESOURCE;
@@ -45,9 +43,9 @@ impl Session {
                     .iter()
                     .map(|(key, value)| config_record(name, key, Some(value))),
             );
-            records.extend(
-                (0..partitions).map(|number| partition_record(id, number, node, log_directory)),
-            );
+            records.extend((0..partitions).map(|number| {
+                partition_record(id, number, node, log_directory, LeaderEpoch::default())
+            }));
             Ok(records)
         })?;
         self.create_directories(name, 0..partitions)
@@ -71,7 +69,7 @@ impl Session {
                 )));
             }
             Ok((first..count)
-                .map(|number| partition_record(topic.id, number, node, log_directory))
+                .map(|number| partition_record(topic.id, number, node, log_directory, LeaderEpoch::default()))
                 .collect())
         })?;
         self.create_directories(name, first..count)
@@ -187,21 +185,5 @@ fn config_record(topic: &str, name: &str, value: Option<&str>) -> MetadataRecord
         name: name.to_owned(),
         value: value.map(str::to_owned),
         ..ConfigRecord::default()
-    })
-}
-
-/// A new partition, as a clean stop leaves it: without a leader, this node eligible.
-fn partition_record(topic_id: Uuid, number: i32, node: NodeId, directory: Uuid) -> MetadataRecord {
-    MetadataRecord::Partition(PartitionRecord {
-        partition_id: PartitionId::new(number),
-        topic_id,
-        replicas: vec![node],
-        isr: Vec::new(),
-        leader: None,
-        partition_epoch: 0,
-        directories: vec![directory],
-        eligible_leader_replicas: Some(vec![node]),
-        last_known_elr: Some(vec![node]),
-        ..PartitionRecord::default()
     })
 }
