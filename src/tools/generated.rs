@@ -40,13 +40,8 @@ fn man_page(name: &str, command: &Command, sections: &[Section]) -> Vec<u8> {
     let mut page = Vec::new();
     let examples = examples(command);
     // Examples and exit status become sections of their own.
-    let with_help = |arg: clap::Arg| match (arg.get_long_help(), arg.get_help().cloned()) {
-        (None, Some(help)) => arg.long_help(help),
-        _ => arg,
-    };
     let bare = command.clone().after_help("").after_long_help("");
-    let bare = bare.mut_args(with_help);
-    let man = Man::new(bare)
+    let man = Man::new(bare.mut_args(with_help))
         .date("")
         .source(format!("Ottla {}", env!("CARGO_PKG_VERSION")))
         .manual("Ottla");
@@ -56,6 +51,9 @@ fn man_page(name: &str, command: &Command, sections: &[Section]) -> Vec<u8> {
         man.render_synopsis_section(&mut page)?;
         man.render_description_section(&mut page)?;
         man.render_options_section(&mut page)?;
+        for subcommand in command.get_subcommands() {
+            page.extend(subcommand_section(command, subcommand)?);
+        }
         Ok(())
     };
     render().expect("writing to memory does not fail");
@@ -76,6 +74,65 @@ fn man_page(name: &str, command: &Command, sections: &[Section]) -> Vec<u8> {
     roff.to_writer(&mut page)
         .expect("writing to memory does not fail");
     page
+}
+
+/// Help that a man page has in full.
+fn with_help(arg: clap::Arg) -> clap::Arg {
+    match (arg.get_long_help(), arg.get_help().cloned()) {
+        (None, Some(help)) => arg.long_help(help),
+        _ => arg,
+    }
+}
+
+/// A section about a subcommand: what it does, its usage, and the options that the
+/// whole program does not have.
+fn subcommand_section(command: &Command, subcommand: &Command) -> std::io::Result<Vec<u8>> {
+    let name = subcommand.get_name();
+    let program = command.get_bin_name().unwrap_or(command.get_name());
+    let known = |arg: &clap::Arg| {
+        let same = |other: &clap::Arg| {
+            other.get_id() == arg.get_id()
+                && other.get_help().map(ToString::to_string)
+                    == arg.get_help().map(ToString::to_string)
+        };
+        command.get_arguments().any(same)
+    };
+    let mut own = Command::new(name.to_owned()).disable_help_flag(true);
+    let mut usage = format!("{program} {name} [OPTIONS]");
+    for arg in subcommand.get_arguments() {
+        if arg.is_positional() {
+            for value in arg.get_value_names().unwrap_or_default() {
+                usage.push_str(&format!(" {value}"));
+            }
+        }
+        if !known(arg) {
+            own = own.arg(with_help(arg.clone()));
+        }
+    }
+    let mut roff = Roff::new();
+    roff.control("SH", [format!("{program} {name}").as_str()]);
+    let about = subcommand.get_long_about().or(subcommand.get_about());
+    let about = about.map(ToString::to_string).unwrap_or_default();
+    roff.text([roman(format!("{}.", about.trim_end_matches('.')))]);
+    roff.control("PP", []);
+    roff.text([bold(usage)]);
+    let has_own = own.get_arguments().next().is_some();
+    roff.control("PP", []);
+    roff.text([roman(if has_own {
+        "Options as above, and:"
+    } else {
+        "Options as above."
+    })]);
+    let mut page = Vec::new();
+    roff.to_writer(&mut page)?;
+    if has_own {
+        let mut options = Vec::new();
+        Man::new(own).render_options_section(&mut options)?;
+        let options = String::from_utf8(options).expect("help is text");
+        let entries = options.split_once(".SH OPTIONS\n");
+        page.extend_from_slice(entries.map_or("", |(_, entries)| entries).as_bytes());
+    }
+    Ok(page)
 }
 
 /// The examples of the help, each a line of command and comment.

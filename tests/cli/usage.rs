@@ -104,3 +104,18 @@ fn bad_options_of_produce() {
         .fails(2, &["contradicts the location"]);
     assert_eq!(place.snapshot("data"), before);
 }
+
+#[test]
+fn bad_options_of_inspect() {
+    let place = Place::new();
+    place.ok("topics data/t --create");
+    for (line, code, says) in [
+        ("inspect", 2, "expected LOCATION"),
+        ("inspect nowhere", 1, "no such"),
+        ("inspect --bogus data", 2, "unexpected argument '--bogus'"),
+        ("inspect data --json --output csv", 2, "cannot be used with"),
+        ("inspect explain data/t-0", 2, "OFFSET"),
+    ] {
+        place.run(line).fails(code, &[says]);
+    }
+}

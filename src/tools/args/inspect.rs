@@ -16,7 +16,7 @@ pub use verify::{VerifyArgs, VerifyOptions};
 
 use super::DataFormat;
 use crate::host::Host;
-use crate::tools::error::Result;
+use crate::tools::error::{Result, ToolError};
 use crate::tools::inspect::site::Site;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -39,8 +39,12 @@ pub struct InspectArgs {
     #[command(subcommand)]
     what: Option<WhatArgs>,
 
+    /// DATA, DATA/TOPIC, DATA/TOPIC-P, or a file of a segment
+    #[arg(value_name = "LOCATION")]
+    location: Option<String>,
+
     #[command(flatten)]
-    summary: Option<LookArgs>,
+    print: PrintArgs,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -134,10 +138,13 @@ impl InspectArgs {
     /// Checks what was typed, and finds what it means.
     pub fn validate(self, host: &dyn Host) -> Result<InspectOptions> {
         let Some(what) = self.what else {
-            let summary = self.summary.ok_or_else(|| {
-                crate::tools::error::ToolError::usage("expected LOCATION, found nothing")
+            let location = self.location.ok_or_else(|| {
+                ToolError::usage("expected LOCATION, found nothing")
+                    .hint("`ottla inspect DATA` says what is in a data directory")
             })?;
-            return summary.validate(host).map(InspectOptions::Summary);
+            return LookArgs::new(location, self.print)
+                .validate(host)
+                .map(InspectOptions::Summary);
         };
         Ok(match what {
             WhatArgs::Batches(args) => InspectOptions::Batches(args.validate(host)?),

@@ -30,6 +30,10 @@ pub struct LookOptions {
 }
 
 impl LookArgs {
+    pub(super) const fn new(location: String, print: PrintArgs) -> Self {
+        Self { location, print }
+    }
+
     /// Checks what was typed, and finds what it means.
     pub fn validate(self, host: &dyn Host) -> Result<LookOptions> {
         Ok(LookOptions {
