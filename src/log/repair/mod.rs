@@ -6,9 +6,11 @@
 //! made beside it and exchanged with it.
 
 pub mod adopt;
+pub mod leftovers;
 pub mod plan;
 mod readable;
 #[cfg(test)]
 mod testing;
+pub mod topic_ids;
 
 pub use plan::{Change, Left, Piece, Plan, Rebuild, Salvage, Step, What};

@@ -53,6 +53,12 @@ impl Readable {
         })
     }
 
+    /// Where in the file it has come to: the end of the last batch, until that is
+    /// behind it.
+    pub(super) const fn position(&self) -> u64 {
+        self.start + self.at as u64
+    }
+
     /// Bytes that belong to no readable batch so far; zeros at the end do not count.
     pub(super) const fn unread(&self) -> u64 {
         self.unread
@@ -87,10 +93,6 @@ impl Readable {
             self.at += 1;
             skipped += 1;
         }
-    }
-
-    const fn position(&self) -> u64 {
-        self.start + self.at as u64
     }
 
     /// The size of the batch here, if one is that can be read.
