@@ -1,7 +1,7 @@
 //! Checks one batch by itself: what its CRC covers, its header, each of its records.
 
 use crate::format::any_batch::AnyBatch;
-use crate::format::batch::{Batch, Header, PREFIX_SIZE, Scratch};
+use crate::format::batch::{Batch, Header, PREFIX_SIZE, Scratch, UncheckedBatch};
 use crate::format::compression::Codec;
 use crate::format::control::ControlRecord;
 use crate::format::legacy::{LegacyEntry, LegacyScratch};
@@ -58,15 +58,49 @@ pub(super) fn check(bytes: &[u8], memory: &mut Memory) -> Option<Checked> {
     }
 }
 
-fn check_v2(batch: &Batch<'_>, memory: &mut Memory) -> Checked {
-    let header = *batch.header();
-    let mut checked = Checked {
-        summary: Summary::of(&header),
-        header: Some(header),
-        marker: None,
-        records: header.record_count as u64,
-        fault: None,
+/// [`check`] of two batches, faster where they are of the usual kind.
+pub(super) fn check_two(bytes: [&[u8]; 2], memory: &mut Memory) -> [Option<Checked>; 2] {
+    let one = plain(bytes[0]);
+    let other = plain(bytes[1]);
+    let (Some(one), Some(other)) = (one, other) else {
+        return bytes.map(|bytes| check(bytes, memory));
     };
+    let stored = [one.stored_records(), other.stored_records()];
+    let [first, second] = Batch::check_records_of_two([&one, &other], stored);
+    [(one, first), (other, second)].map(|(batch, records)| {
+        let mut checked = Checked::of(batch.header());
+        checked.fault = fields(&batch)
+            .and_then(|()| judge_records(&batch, records, false))
+            .err();
+        Some(checked)
+    })
+}
+
+/// A batch of data of magic 2, not compressed, its CRC right.
+fn plain(bytes: &[u8]) -> Option<Batch<'_>> {
+    if bytes[PREFIX_SIZE - 1] != 2 {
+        return None;
+    }
+    let batch = UncheckedBatch::parse(bytes).ok()?;
+    let attributes = batch.header().attributes;
+    let usual = attributes.codec() == Ok(Codec::None) && !attributes.is_control();
+    usual.then(|| batch.check().ok())?
+}
+
+impl Checked {
+    const fn of(header: &Header) -> Self {
+        Self {
+            summary: Summary::of(header),
+            header: Some(*header),
+            marker: None,
+            records: header.record_count as u64,
+            fault: None,
+        }
+    }
+}
+
+fn check_v2(batch: &Batch<'_>, memory: &mut Memory) -> Checked {
+    let mut checked = Checked::of(batch.header());
     let outcome = fields(batch).and_then(|()| records(batch, memory, &mut checked.marker));
     checked.fault = outcome.err();
     checked
@@ -122,12 +156,22 @@ fn records(
     let payload = batch
         .unpacked(&mut memory.v2)
         .map_err(|error| Fault::of(error, Check::Compression, Severity::Loss))?;
-    let checked = batch
-        .check_records(payload)
-        .map_err(|error| Fault::of_record(error, compressed))?;
+    let records = batch.check_records(payload);
+    judge_records(batch, records, compressed)?;
     if header.attributes.is_control() {
         *marker = control(batch, memory)?;
     }
+    Ok(())
+}
+
+/// What the records of a batch add up to, against its header.
+fn judge_records(
+    batch: &Batch<'_>,
+    records: crate::format::Result<crate::format::batch::Checked>,
+    compressed: bool,
+) -> Result<(), Fault> {
+    let header = batch.header();
+    let checked = records.map_err(|error| Fault::of_record(error, compressed))?;
     if !header.attributes.is_append_time() && header.record_count > 0 {
         times(header.max_timestamp, checked.max_timestamp, 35)?;
     }

@@ -6,7 +6,7 @@
 //! it, and what the old one found there is dropped.
 
 use super::batch::Memory;
-use super::piece::{Next, PIECE, Piece, Source, Stop};
+use super::piece::{Buffer, Next, PIECE, Piece, Source, Stop};
 use crate::host::{Host, Open};
 use std::collections::BTreeMap;
 use std::io;
@@ -14,18 +14,27 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// Pieces that each thread may be ahead.
-const AHEAD: usize = 3;
+const AHEAD: usize = 16;
 
 /// What is read: files of batches, in order.
 pub(super) struct Dispatch<'a> {
     host: &'a dyn Host,
-    files: Vec<PathBuf>,
+    files: Vec<Wanted>,
     threads: usize,
     state: Mutex<State>,
-    /// Something can be taken, or a start is known.
+    /// Something can be taken.
     work: Condvar,
-    /// A result came.
+    /// A start is known.
+    starts: Condvar,
+    /// The result came that is waited for.
     done: Condvar,
+}
+
+/// A file to be read.
+pub(super) struct Wanted {
+    pub(super) path: PathBuf,
+    /// Whether the bytes of its batches are wanted as well.
+    pub(super) bytes: bool,
 }
 
 /// A piece: of which file, on which course, which one.
@@ -48,6 +57,11 @@ struct State {
     /// Pieces taken and not given back.
     held: usize,
     spare: Vec<Piece>,
+    /// What the one who takes results waits for.
+    wanted: Option<Ticket>,
+    /// How many wait for work, and for a start.
+    idle: usize,
+    waiting: usize,
     closed: bool,
 }
 
@@ -59,13 +73,14 @@ struct Opened {
 }
 
 impl<'a> Dispatch<'a> {
-    pub(super) fn new(host: &'a dyn Host, files: Vec<PathBuf>, threads: usize) -> Self {
+    pub(super) fn new(host: &'a dyn Host, files: Vec<Wanted>, threads: usize) -> Self {
         Self {
             host,
             files,
             threads,
             state: Mutex::default(),
             work: Condvar::new(),
+            starts: Condvar::new(),
             done: Condvar::new(),
         }
     }
@@ -73,8 +88,9 @@ impl<'a> Dispatch<'a> {
     /// What every thread does until there is nothing left.
     pub(super) fn work(&self) {
         let mut memory = Memory::default();
+        let mut buffer = Buffer::default();
         while let Some((ticket, source, mut piece)) = self.take() {
-            if let Err(error) = self.one(ticket, &source, &mut piece, &mut memory) {
+            if let Err(error) = self.one(ticket, &source, &mut piece, &mut buffer, &mut memory) {
                 piece.stop = Stop::Failed(error);
                 self.publish(ticket, Next::Nowhere);
             }
@@ -87,15 +103,16 @@ impl<'a> Dispatch<'a> {
         ticket: Ticket,
         source: &Source,
         piece: &mut Piece,
+        buffer: &mut Buffer,
         memory: &mut Memory,
     ) -> io::Result<()> {
         let from = ticket.piece * PIECE;
         let until = (from + PIECE).min(source.limit);
         let known = self.known(ticket, false);
         match known {
-            Some(Next::At(start)) if start < until => piece.read(source, start, until)?,
+            Some(Next::At(start)) if start < until => buffer.read(source, start, until)?,
             Some(_) => {}
-            None => piece.read(source, from, until)?,
+            None => buffer.read(source, from, until)?,
         }
         let start = match known {
             Some(start) => start,
@@ -109,9 +126,9 @@ impl<'a> Dispatch<'a> {
             self.publish(ticket, Next::At(start));
             return Ok(());
         }
-        let next = piece.hop(source, start, until)?;
+        let next = piece.hop(source, buffer, start, until)?;
         self.publish(ticket, next);
-        piece.check(source, memory)
+        piece.check(source, buffer, memory, self.files[ticket.file].bytes)
     }
 
     /// The next piece to work on.
@@ -128,7 +145,13 @@ impl<'a> Dispatch<'a> {
                 _ => None,
             };
             let Some(ticket) = ticket else {
+                // Results are waited for in a bunch; there will be no more of them now.
+                if state.wanted.is_some() {
+                    self.done.notify_all();
+                }
+                state.idle += 1;
                 state = self.work.wait(state).expect("no thread panicked");
+                state.idle -= 1;
                 continue;
             };
             match self.open(&mut state, ticket.file) {
@@ -142,10 +165,8 @@ impl<'a> Dispatch<'a> {
                 Err(error) => {
                     state.advance(ticket, 0);
                     state.held += 1;
-                    let failed = Piece {
-                        stop: Stop::Failed(error),
-                        ..Piece::default()
-                    };
+                    let mut failed = Piece::default();
+                    failed.stop = Stop::Failed(error);
                     state.results.insert(ticket, failed);
                     self.done.notify_all();
                 }
@@ -157,7 +178,7 @@ impl<'a> Dispatch<'a> {
         if let Some(opened) = state.open.get(&file) {
             return Ok(Arc::clone(&opened.source));
         }
-        let path = self.files[file].clone();
+        let path = self.files[file].path.clone();
         let handle = self.host.open(&path, Open::Read)?;
         let limit = handle.len()?;
         let source = Arc::new(Source {
@@ -190,7 +211,9 @@ impl<'a> Dispatch<'a> {
             if !wait {
                 return None;
             }
-            state = self.work.wait(state).expect("no thread panicked");
+            state.waiting += 1;
+            state = self.starts.wait(state).expect("no thread panicked");
+            state.waiting -= 1;
         }
     }
 
@@ -202,8 +225,7 @@ impl<'a> Dispatch<'a> {
         {
             opened.known = (ticket.piece + 1, next);
         }
-        drop(state);
-        self.work.notify_all();
+        self.wake(state);
     }
 
     fn give(&self, ticket: Ticket, piece: Piece) {
@@ -219,9 +241,29 @@ impl<'a> Dispatch<'a> {
         } else {
             state.results.insert(ticket, piece);
         }
+        self.wake(state);
+    }
+
+    /// Lets go of the state and wakes those who may go on. A notification is a system
+    /// call even where no one waits.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let room = state.held < self.threads * AHEAD || state.urgent.is_some() || state.closed;
+        let (work, starts) = (state.idle > 0 && room, state.waiting > 0);
+        let bunch = state.results.len() >= self.threads * AHEAD / 2;
+        let done = bunch
+            && state
+                .wanted
+                .is_some_and(|wanted| state.results.contains_key(&wanted));
         drop(state);
-        self.done.notify_all();
-        self.work.notify_all();
+        if work {
+            self.work.notify_all();
+        }
+        if starts {
+            self.starts.notify_all();
+        }
+        if done {
+            self.done.notify_all();
+        }
     }
 
     /// Waits for a piece; give it back by [`Dispatch::recycle`].
@@ -229,8 +271,10 @@ impl<'a> Dispatch<'a> {
         let mut state = self.lock();
         loop {
             if let Some(piece) = state.results.remove(&ticket) {
+                state.wanted = None;
                 return piece;
             }
+            state.wanted = Some(ticket);
             state = self.done.wait(state).expect("no thread panicked");
         }
     }
@@ -246,8 +290,7 @@ impl<'a> Dispatch<'a> {
         let mut state = self.lock();
         state.held -= 1;
         state.spare.push(piece);
-        drop(state);
-        self.work.notify_all();
+        self.wake(state);
     }
 
     /// Begins anew in a file, at `position`; the first piece of the new course.
@@ -267,8 +310,7 @@ impl<'a> Dispatch<'a> {
             state.urgent = Some(first);
         }
         state.drop_stale();
-        drop(state);
-        self.work.notify_all();
+        self.wake(state);
         Some(first)
     }
 
@@ -287,14 +329,14 @@ impl<'a> Dispatch<'a> {
             state.urgent = None;
         }
         state.drop_stale();
-        drop(state);
-        self.work.notify_all();
+        self.wake(state);
     }
 
     /// Nothing more is wanted.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
-        self.work.notify_all();
+        let mut state = self.lock();
+        state.closed = true;
+        self.wake(state);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -14,7 +14,7 @@ use crate::format::Offset;
 use crate::host::{Host, Kind};
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{METADATA_TOPIC, Suffix, TopicPartition, parse_segment_file};
-use dispatch::Dispatch;
+use dispatch::{Dispatch, Wanted};
 use partition::Walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -150,7 +150,12 @@ pub fn verify(host: &Arc<dyn Host>, targets: &[Target], events: &mut dyn Events)
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let files = targets
         .iter()
-        .flat_map(|target| target.files.iter().map(|file| file.path.clone()))
+        .flat_map(|target| {
+            target.files.iter().map(|file| Wanted {
+                path: file.path.clone(),
+                bytes: target.name.topic.starts_with(INTERNAL),
+            })
+        })
         .collect();
     let dispatch = Dispatch::new(&**host, files, threads.min(MOST_THREADS));
     std::thread::scope(|scope| {
@@ -163,6 +168,8 @@ pub fn verify(host: &Arc<dyn Host>, targets: &[Target], events: &mut dyn Events)
     })
 }
 
+/// What the names of Kafka's own topics begin with.
+const INTERNAL: &str = "__";
 /// More would need more memory than is promised.
 const MOST_THREADS: usize = 32;
 

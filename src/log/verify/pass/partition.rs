@@ -178,7 +178,7 @@ impl<'a> Walk<'a> {
         let mut read = 0;
         loop {
             let step = self.piece(place, &piece);
-            let upto = piece.position + piece.buffer.len() as u64;
+            let upto = piece.end;
             self.dispatch.recycle(piece);
             let more = upto
                 .saturating_sub(read)
@@ -470,8 +470,15 @@ impl<'a> Walk<'a> {
 /// What stands behind a batch, unchecked: in the piece, in the file, or the name of
 /// the segment behind.
 fn behind(place: &Place<'_>, piece: &Piece, at: usize, found: &Found) -> Behind {
-    if let Some(next) = piece.batches.get(at + 1) {
-        return of_head(piece.bytes(next));
+    if let Some(next) = piece
+        .batches
+        .get(at + 1)
+        .and_then(|next| next.checked.as_ref())
+    {
+        return Behind {
+            offset: Some(next.summary.base_offset),
+            epoch: next.summary.leader_epoch,
+        };
     }
     let position = found.position + found.size as u64;
     if position >= place.source.limit {

@@ -4,7 +4,8 @@
 //! Pieces are read at once by several threads. Where the first batch of a piece
 //! starts is known only when the piece before it was walked, so each thread reads
 //! its range, waits for that, hops from header to header, tells the next one where
-//! to start, and only then checks what it has.
+//! to start, and only then checks what it has. It reads into a buffer of its own, which
+//! stays in its core's cache; of most topics only what was found is handed on.
 
 use super::batch::{self, Checked, Memory};
 use crate::format::batch::{PREFIX_SIZE, Prefix};
@@ -38,11 +39,22 @@ pub(super) enum Next {
 /// What a piece holds.
 #[derive(Default)]
 pub(super) struct Piece {
-    /// The file from `position` on.
-    pub(super) buffer: Vec<u8>,
-    pub(super) position: u64,
     pub(super) batches: Vec<Found>,
     pub(super) stop: Stop,
+    /// Where in the file it ends.
+    pub(super) end: u64,
+    /// The bytes of its batches, where they are kept: from the first batch on.
+    kept: Vec<u8>,
+}
+
+/// A part of a file, in memory of one thread that is used again.
+#[derive(Default)]
+pub(super) struct Buffer {
+    /// The file from `position` on, `filled` bytes of it; what is behind them was
+    /// there before, and saves zeroing.
+    bytes: Vec<u8>,
+    filled: usize,
+    position: u64,
 }
 
 /// A batch in a piece.
@@ -72,42 +84,28 @@ impl Piece {
     pub(super) fn clear(&mut self) {
         self.batches.clear();
         self.stop = Stop::Goes;
+        self.end = 0;
+        self.kept.clear();
     }
 
-    /// The bytes of one of its batches.
+    /// The bytes of one of its batches; empty where they were not kept.
     pub(super) fn bytes(&self, found: &Found) -> &[u8] {
-        let start = (found.position - self.position) as usize;
-        &self.buffer[start..start + found.size]
-    }
-
-    /// Reads the range `from..until`. Nothing is checked.
-    pub(super) fn read(&mut self, source: &Source, from: u64, until: u64) -> io::Result<()> {
-        self.position = from;
-        self.buffer.clear();
-        self.extend(source, until)
-    }
-
-    /// Reads on up to `until`.
-    fn extend(&mut self, source: &Source, until: u64) -> io::Result<()> {
-        let have = self.buffer.len();
-        let start = self.position + have as u64;
-        let want = until.saturating_sub(start) as usize;
-        if want == 0 {
-            return Ok(());
-        }
-        self.buffer.resize(have + want, 0);
-        let read = source.file.read_at(&mut self.buffer[have..], start)?;
-        if read < want {
-            self.buffer.truncate(have + read);
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(())
+        let first = self.batches.first().map_or(0, |first| first.position);
+        let start = (found.position - first) as usize;
+        self.kept.get(start..start + found.size).unwrap_or_default()
     }
 
     /// Finds the batches that start in `start..until`; where the one behind starts.
-    pub(super) fn hop(&mut self, source: &Source, start: u64, until: u64) -> io::Result<Next> {
+    pub(super) fn hop(
+        &mut self,
+        source: &Source,
+        buffer: &mut Buffer,
+        start: u64,
+        until: u64,
+    ) -> io::Result<Next> {
         let mut at = start;
         loop {
+            self.end = at;
             if at >= source.limit {
                 self.stop = Stop::End;
                 return Ok(Next::Nowhere);
@@ -116,13 +114,11 @@ impl Piece {
                 return Ok(Next::At(at));
             }
             let prefix_end = at + PREFIX_SIZE as u64;
-            if prefix_end > self.position + self.buffer.len() as u64 {
-                self.extend(source, prefix_end.min(source.limit))?;
+            if prefix_end > buffer.end() {
+                buffer.extend(source, prefix_end.min(source.limit))?;
             }
-            let prefix = self
-                .buffer
-                .get((at - self.position) as usize..)
-                .and_then(|bytes| Prefix::parse(bytes).ok())
+            let prefix = Prefix::parse(buffer.from(at))
+                .ok()
                 .filter(|prefix| prefix.size as u64 <= source.limit - at)
                 .filter(|prefix| prefix.size <= MOST_BATCH);
             let Some(prefix) = prefix else {
@@ -138,16 +134,72 @@ impl Piece {
         }
     }
 
-    /// Checks the batches that were found.
-    pub(super) fn check(&mut self, source: &Source, memory: &mut Memory) -> io::Result<()> {
-        if let Some(last) = self.batches.last() {
-            self.extend(source, last.position + last.size as u64)?;
+    /// Checks the batches that were found, and keeps their bytes where `keep` says so.
+    pub(super) fn check(
+        &mut self,
+        source: &Source,
+        buffer: &mut Buffer,
+        memory: &mut Memory,
+        keep: bool,
+    ) -> io::Result<()> {
+        let Some(last) = self.batches.last() else {
+            return Ok(());
+        };
+        buffer.extend(source, last.position + last.size as u64)?;
+        let bytes = |found: &Found| &buffer.from(found.position)[..found.size];
+        let mut pairs = self.batches.chunks_exact_mut(2);
+        for pair in &mut pairs {
+            let [one, other] = batch::check_two([bytes(&pair[0]), bytes(&pair[1])], memory);
+            (pair[0].checked, pair[1].checked) = (one, other);
         }
-        for found in &mut self.batches {
-            let start = (found.position - self.position) as usize;
-            let bytes = &self.buffer[start..start + found.size];
-            found.checked = batch::check(bytes, memory);
+        for found in pairs.into_remainder() {
+            found.checked = batch::check(bytes(found), memory);
+        }
+        if keep {
+            let first = self.batches[0].position;
+            let length = (self.end - first) as usize;
+            self.kept.extend_from_slice(&buffer.from(first)[..length]);
         }
         Ok(())
+    }
+}
+
+impl Buffer {
+    /// Reads the range `from..until`.
+    pub(super) fn read(&mut self, source: &Source, from: u64, until: u64) -> io::Result<()> {
+        self.position = from;
+        self.filled = 0;
+        self.extend(source, until)
+    }
+
+    /// Reads on up to `until`.
+    fn extend(&mut self, source: &Source, until: u64) -> io::Result<()> {
+        let start = self.end();
+        let want = until.saturating_sub(start) as usize;
+        if want == 0 {
+            return Ok(());
+        }
+        let end = self.filled + want;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        let read = source
+            .file
+            .read_at(&mut self.bytes[self.filled..end], start)?;
+        self.filled += read;
+        if read < want {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
+    const fn end(&self) -> u64 {
+        self.position + self.filled as u64
+    }
+
+    /// What it holds of the file from a position on.
+    fn from(&self, position: u64) -> &[u8] {
+        let start = (position - self.position) as usize;
+        self.bytes[..self.filled].get(start..).unwrap_or_default()
     }
 }
