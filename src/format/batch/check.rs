@@ -31,35 +31,6 @@ impl Batch<'_> {
         walk.all(count).map(|walk| self.sum(&walk))
     }
 
-    /// Checks the records of two batches side by side, which takes little longer than
-    /// one: most of the time goes by waiting for one length to find the next.
-    #[must_use]
-    pub fn check_records_of_two(pair: [&Batch<'_>; 2], bytes: [&[u8]; 2]) -> [Result<Checked>; 2] {
-        let [(mut one, first), (mut other, second)] =
-            match [pair[0].walk(bytes[0]), pair[1].walk(bytes[1])] {
-                [Ok(one), Ok(other)] => [one, other],
-                _ => {
-                    return [
-                        pair[0].check_records(bytes[0]),
-                        pair[1].check_records(bytes[1]),
-                    ];
-                }
-            };
-        let mut done = 0;
-        while done < first.min(second) {
-            let (Some(a), Some(b)) = (one.quick(), other.quick()) else {
-                // Neither is taken: each goes on alone.
-                break;
-            };
-            (one, other) = (a, b);
-            done += 1;
-        }
-        [
-            one.all(first - done).map(|walk| pair[0].sum(&walk)),
-            other.all(second - done).map(|walk| pair[1].sum(&walk)),
-        ]
-    }
-
     fn walk<'b>(&self, bytes: &'b [u8]) -> Result<(Walk<'b>, usize)> {
         self.bound_count(bytes.len())?;
         let walk = Walk {
@@ -98,13 +69,20 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    #[inline]
     fn all(mut self, count: usize) -> Result<Self> {
-        for _ in 0..count {
-            self = match self.quick() {
-                Some(walk) => walk,
-                None => self.thorough()?,
-            };
+        let mut left = count;
+        while left > 0 {
+            match self.quick() {
+                Some((walk, shape)) => {
+                    let done;
+                    (self, done) = walk.alike(&shape, left - 1);
+                    left -= 1 + done;
+                }
+                None => {
+                    self = self.thorough()?;
+                    left -= 1;
+                }
+            }
         }
         let extra = self.bytes.len() - self.at;
         if extra > 0 {
@@ -120,41 +98,103 @@ impl Walk<'_> {
 
     /// Passes a record of the usual shape; `None` for any other.
     #[inline(always)]
-    fn quick(self) -> Option<Self> {
-        let mut at = self.at;
-        let word = word_at(self.bytes, at)?;
-        let (length, size) = short(word)?;
-        at += size;
-        let end = at.checked_add(length.unsigned()?)?;
+    fn quick(self) -> Option<(Self, Shape)> {
+        let start = self.at;
+        let first = word_at(self.bytes, start)?;
+        let (length, length_size) = short(first)?;
+        let end = (start + length_size).checked_add(length.unsigned()?)?;
         // Behind the length: one byte of attributes, then the times.
-        let word = word >> (8 * size);
+        let word = first >> (8 * length_size);
         let attributes = word as u8;
         let (time, time_size) = short(word >> 8).or_else(|| middle(word >> 8))?;
-        at += 1 + time_size;
-        let word = word_at(self.bytes, at)?;
-        let (delta, size) = short(word)?;
-        let (key, key_size) = short(word >> (8 * size))?;
-        at += size + key_size + key.nullable()?;
-        let (value, size) =
-            short(word_at(self.bytes, at)?).or_else(|| middle(word_at(self.bytes, at)?))?;
-        at += size + value.nullable()?;
+        let delta_at = length_size + 1 + time_size;
+        let word = word_at(self.bytes, start + delta_at)?;
+        let (delta, delta_size) = short(word)?;
+        let (key, key_size) = short(word >> (8 * delta_size))?;
+        let head_size = delta_at + delta_size + key_size;
+        let value_at = head_size + key.nullable()?;
+        let word = word_at(self.bytes, start + value_at)?;
+        let (value, value_size) = short(word).or_else(|| middle(word))?;
+        let value_end = start + value_at + value_size + value.nullable()?;
         let delta = delta.0;
         // No headers, and the record ends here: one byte of zero.
-        let fits = at + 1 == end
-            && self.bytes.get(at) == Some(&0)
+        let fits = value_end + 1 == end
+            && self.bytes.get(value_end) == Some(&0)
             && delta & 1 == 0
             && delta >> 1 >= self.least_delta
             && delta >> 1 <= self.last_delta.cast_unsigned();
         if !fits {
             return None;
         }
-        Some(Self {
+        let shape = Shape {
+            first,
+            length_size,
+            delta_at,
+            head_size,
+            value_at,
+            value_size,
+        };
+        let walk = Self {
             at: end,
             least_delta: (delta >> 1) + 1,
             latest: self.latest.max(time.signed()),
             attributes: self.attributes | attributes,
             ..self
-        })
+        };
+        Some((walk, shape))
+    }
+
+    /// Passes records that differ from the one before in nothing but their value, its
+    /// length, and an offset that is one more: at most `most`, and how many it were.
+    #[inline(always)]
+    fn alike(self, shape: &Shape, most: usize) -> (Self, usize) {
+        // All but the value's length stands in the first word.
+        if shape.head_size > 8 || shape.value_size > 2 {
+            return (self, 0);
+        }
+        let within = i64::from(self.last_delta) + 1 - i64::from(self.least_delta);
+        // A delta that outgrows its seven low bits changes the next byte too.
+        let delta = shape.first >> (8 * shape.delta_at) & 0x7f;
+        let within = within.min((0x7f - delta).cast_signed() / 2);
+        let most = most.min(usize::try_from(within).unwrap_or(0));
+        let (low, high) = two_bytes(shape.length_size);
+        // The length may differ, but not in its own length or its sign.
+        let fixed = bytes_below(shape.head_size) & !(low | high << 1) | 1;
+        let (value_low, value_high) = two_bytes(shape.value_size);
+        let ends = if shape.value_size == 1 { 0x80 } else { 0x8080 };
+        let goes_on = ends & 0x80 * (shape.value_size as u64 - 1);
+        let rest = 2 * (shape.value_at - shape.length_size + shape.value_size + 1) as u64;
+        let step = 2 << (8 * shape.delta_at);
+        let mut expected = shape.first;
+        let mut at = self.at;
+        let mut done = 0;
+        while done < most {
+            expected = expected.wrapping_add(step);
+            let (Some(word), Some(value)) = (
+                word_at(self.bytes, at),
+                pair_at(self.bytes, at + shape.value_at),
+            ) else {
+                break;
+            };
+            let length = word & low | word >> 1 & high;
+            let end = at + shape.length_size + (length >> 1) as usize;
+            let takes = rest + (value & value_low | value >> 1 & value_high);
+            if (word ^ expected) & fixed != 0
+                || length != takes
+                || value & ends != goes_on
+                || self.bytes.get(end - 1) != Some(&0)
+            {
+                break;
+            }
+            at = end;
+            done += 1;
+        }
+        let walk = Self {
+            at,
+            least_delta: self.least_delta + done as u32,
+            ..self
+        };
+        (walk, done)
     }
 
     /// Passes any record, or says what is wrong with it.
@@ -215,6 +255,18 @@ impl Walk<'_> {
     }
 }
 
+/// How the fields of a record lie in it: positions from its start.
+struct Shape {
+    /// Its first eight bytes.
+    first: u64,
+    length_size: usize,
+    delta_at: usize,
+    /// Up to and with the key's length.
+    head_size: usize,
+    value_at: usize,
+    value_size: usize,
+}
+
 /// A varint's value before zigzag is taken off it.
 #[derive(Clone, Copy)]
 struct Zigzag(u32);
@@ -253,6 +305,28 @@ fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*chunk))
 }
 
+/// The next two bytes, the first one lowest.
+#[inline(always)]
+fn pair_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let chunk = bytes.get(at..)?.first_chunk::<2>()?;
+    Some(u64::from(u16::from_le_bytes(*chunk)))
+}
+
+/// Where the bits of a varint of one byte or two are: as they stand, and those of the
+/// second byte once shifted down by one.
+const fn two_bytes(size: usize) -> (u64, u64) {
+    (0x7f, if size == 1 { 0 } else { 0x3f80 })
+}
+
+/// A mask of so many bytes, up to eight.
+const fn bytes_below(count: usize) -> u64 {
+    if count >= 8 {
+        u64::MAX
+    } else {
+        (1 << (8 * count)) - 1
+    }
+}
+
 /// A varint of one byte or two at the low end of a word.
 #[inline(always)]
 const fn short(word: u64) -> Option<(Zigzag, usize)> {
@@ -277,5 +351,120 @@ const fn middle(word: u64) -> Option<(Zigzag, usize)> {
         Some((Zigzag(value | low >> 3 & 0xfe0_0000), 4))
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Scratch, UncheckedBatch};
+    use super::*;
+    use crate::format::Offset;
+    use crate::format::batch_builder::{BatchBuilder, Seal};
+    use crate::format::crc32c::crc32c;
+    use crate::format::record::HeadersBuf;
+    use proptest::prelude::*;
+
+    /// Records that are alike for a while: few lengths, few times, few keys.
+    fn records() -> impl Strategy<Value = Vec<(i64, Option<usize>, Option<usize>, bool)>> {
+        let length = || {
+            proptest::option::of(prop_oneof![
+                Just(0_usize),
+                1..3_usize,
+                55..70_usize,
+                Just(9000)
+            ])
+        };
+        let time = prop_oneof![4 => Just(1000_i64), 1 => 1000..2_000_000_i64];
+        proptest::collection::vec(
+            (time, length(), length(), prop::bool::weighted(0.05)),
+            1..200,
+        )
+    }
+
+    fn build(records: &[(i64, Option<usize>, Option<usize>, bool)], runs: usize) -> Vec<u8> {
+        let mut builder = BatchBuilder::default();
+        let fill = [7_u8; 9000];
+        for (time, key, value, headers) in records {
+            for _ in 0..runs {
+                let mut buffer = HeadersBuf::new();
+                if *headers {
+                    buffer.push(b"name", Some(b"value"));
+                }
+                builder
+                    .append_at(
+                        builder.next_delta(),
+                        Some(Timestamp::new(*time)),
+                        key.map(|length| &fill[..length]),
+                        value.map(|length| &fill[..length]),
+                        buffer.as_headers(),
+                    )
+                    .unwrap();
+            }
+        }
+        let seal = Seal {
+            base_offset: Offset::ZERO,
+            ..Seal::default()
+        };
+        builder.seal(&seal).to_vec()
+    }
+
+    /// What reading every record says.
+    fn slowly(batch: &Batch<'_>) -> Result<Option<Timestamp>> {
+        let mut scratch = Scratch::new();
+        let mut latest = None;
+        for record in batch.records(&mut scratch)? {
+            latest = latest.max(record?.timestamp);
+        }
+        Ok(latest)
+    }
+
+    fn agree(bytes: &[u8]) {
+        let batch = UncheckedBatch::parse(bytes).unwrap().check().unwrap();
+        let quickly = batch.check_records(batch.stored_records());
+        match slowly(&batch) {
+            // Times that run over are none to those who read, and no matter here.
+            Ok(latest) => {
+                let found = quickly.unwrap();
+                assert!(
+                    found.max_timestamp == latest || latest.is_none(),
+                    "{found:?} {latest:?}"
+                );
+            }
+            Err(error) => {
+                let found = quickly.unwrap_err();
+                assert_eq!(
+                    std::mem::discriminant(&found),
+                    std::mem::discriminant(&error),
+                    "{found} {error}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_built_is_right(records in records(), runs in 1..70_usize) {
+            let runs = if records.len() > 20 { 1 } else { runs };
+            agree(&build(&records, runs));
+        }
+
+        #[test]
+        fn what_is_wrong_is_found_where_reading_finds_it(
+            records in records(),
+            runs in 1..70_usize,
+            at: prop::sample::Index,
+            bit in 0..8_u32,
+            near_start: bool,
+        ) {
+            let runs = if records.len() > 20 { 1 } else { runs };
+            let mut bytes = build(&records, runs);
+            let body = bytes.len() - super::super::HEADER_SIZE;
+            let span = if near_start { body.min(300) } else { body };
+            let at = super::super::HEADER_SIZE + at.index(span);
+            bytes[at] ^= 1 << bit;
+            let crc = crc32c(&bytes[21..]);
+            bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+            agree(&bytes);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Checks one batch by itself: what its CRC covers, its header, each of its records.
 
 use crate::format::any_batch::AnyBatch;
-use crate::format::batch::{Batch, Header, PREFIX_SIZE, Scratch, UncheckedBatch};
+use crate::format::batch::{Batch, Header, PREFIX_SIZE, Scratch};
 use crate::format::compression::Codec;
 use crate::format::control::ControlRecord;
 use crate::format::legacy::{LegacyEntry, LegacyScratch};
@@ -56,35 +56,6 @@ pub(super) fn check(bytes: &[u8], memory: &mut Memory) -> Option<Checked> {
         AnyBatch::V2(batch) => Some(check_v2(&batch, memory)),
         AnyBatch::Legacy(entry) => Some(check_legacy(&entry, &mut memory.legacy)),
     }
-}
-
-/// [`check`] of two batches, faster where they are of the usual kind.
-pub(super) fn check_two(bytes: [&[u8]; 2], memory: &mut Memory) -> [Option<Checked>; 2] {
-    let one = plain(bytes[0]);
-    let other = plain(bytes[1]);
-    let (Some(one), Some(other)) = (one, other) else {
-        return bytes.map(|bytes| check(bytes, memory));
-    };
-    let stored = [one.stored_records(), other.stored_records()];
-    let [first, second] = Batch::check_records_of_two([&one, &other], stored);
-    [(one, first), (other, second)].map(|(batch, records)| {
-        let mut checked = Checked::of(batch.header());
-        checked.fault = fields(&batch)
-            .and_then(|()| judge_records(&batch, records, false))
-            .err();
-        Some(checked)
-    })
-}
-
-/// A batch of data of magic 2, not compressed, its CRC right.
-fn plain(bytes: &[u8]) -> Option<Batch<'_>> {
-    if bytes[PREFIX_SIZE - 1] != 2 {
-        return None;
-    }
-    let batch = UncheckedBatch::parse(bytes).ok()?;
-    let attributes = batch.header().attributes;
-    let usual = attributes.codec() == Ok(Codec::None) && !attributes.is_control();
-    usual.then(|| batch.check().ok())?
 }
 
 impl Checked {

@@ -146,14 +146,9 @@ impl Piece {
             return Ok(());
         };
         buffer.extend(source, last.position + last.size as u64)?;
-        let bytes = |found: &Found| &buffer.from(found.position)[..found.size];
-        let mut pairs = self.batches.chunks_exact_mut(2);
-        for pair in &mut pairs {
-            let [one, other] = batch::check_two([bytes(&pair[0]), bytes(&pair[1])], memory);
-            (pair[0].checked, pair[1].checked) = (one, other);
-        }
-        for found in pairs.into_remainder() {
-            found.checked = batch::check(bytes(found), memory);
+        for found in &mut self.batches {
+            let bytes = &buffer.from(found.position)[..found.size];
+            found.checked = batch::check(bytes, memory);
         }
         if keep {
             let first = self.batches[0].position;
