@@ -162,7 +162,7 @@ impl Walk<'_> {
         let fixed = bytes_below(shape.head_size) & !(low | high << 1) | 1;
         let (value_low, value_high) = two_bytes(shape.value_size);
         let ends = if shape.value_size == 1 { 0x80 } else { 0x8080 };
-        let goes_on = ends & 0x80 * (shape.value_size as u64 - 1);
+        let goes_on = if shape.value_size == 1 { 0 } else { 0x80 };
         let rest = 2 * (shape.value_at - shape.length_size + shape.value_size + 1) as u64;
         let step = 2 << (8 * shape.delta_at);
         let mut expected = shape.first;

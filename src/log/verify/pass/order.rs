@@ -111,7 +111,8 @@ impl Order {
                 }
                 self.next = Some(base);
             }
-            _ => {}
+            Some(_) => {}
+            None => self.next = Some(base),
         }
         verdict
     }
