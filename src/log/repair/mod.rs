@@ -12,5 +12,11 @@ mod readable;
 #[cfg(test)]
 mod testing;
 pub mod topic_ids;
+mod gap;
+mod holes;
+mod order;
+pub mod plan;
+mod salvage;
+mod units;
 
 pub use plan::{Change, Left, Piece, Plan, Rebuild, Salvage, Step, What};
