@@ -23,7 +23,7 @@ _ottla__repair() {
 
     case "${cmd}" in
         ottla__repair)
-            opts="-q -h -V --apply --undo --partial --from --adopt --abort-transaction --output --json --quiet --help --version"
+            opts="-q -h -V --apply --undo --force --partial --from --adopt --abort-transaction --output --json --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -6,6 +6,7 @@ csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
 complete -c ottla-repair -l apply -d 'Carries the plan out'
 complete -c ottla-repair -l undo -d 'Puts back what the last --apply changed'
+complete -c ottla-repair -l force -d 'With --undo: also where what was written since is lost'
 complete -c ottla-repair -l partial -d 'Keeps the whole records of a batch of which only a part is damaged'
 complete -c ottla-repair -l adopt -d 'Makes a working data directory of one whose metadata is lost or another cluster\'s'
 complete -c ottla-repair -l json -d 'The same as --output json'

@@ -1024,7 +1024,7 @@ _ottla() {
             return 0
             ;;
         ottla__subcmd__repair)
-            opts="-q -h -V --apply --undo --partial --from --adopt --abort-transaction --output --json --quiet --help --version"
+            opts="-q -h -V --apply --undo --force --partial --from --adopt --abort-transaction --output --json --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -16,7 +16,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,11 @@ pub trait Host: Send + Sync {
     /// [`Host::sync_dir`] of both directories. Fails, with nothing changed, where the
     /// file system cannot do it, or where one is the root of a mounted one.
     fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
+    /// A number that tells a file or directory from every other one on its file
+    /// system, whatever its name.
+    fn identity(&self, path: &Path) -> io::Result<u64>;
+    /// The path without links, `.` and `..`; it must exist.
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
     /// Gives a file a second name on the same file system: the same bytes, the same
     /// locks. Not durable until [`Host::sync_dir`] of the new name's directory.
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;

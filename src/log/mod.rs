@@ -4,6 +4,7 @@ pub mod bootstrap;
 pub mod data_dir;
 pub mod error;
 pub mod image;
+mod index_builder;
 pub mod layout;
 pub mod partition;
 pub mod presence;

@@ -22,8 +22,7 @@ mod replay;
 
 pub use config::SegmentConfig;
 pub(crate) use listing::Listing;
-use noted::Noted;
-pub(crate) use noted::marker_of;
+pub(crate) use noted::{Noted, marker_of};
 
 use super::error::{LogError, Result};
 use super::layout::{LEADER_EPOCHS, PARTITION_METADATA, Suffix, TopicPartition, segment_file};

@@ -1,11 +1,152 @@
-//! The work of `ottla repair`: the plan, and carrying it out.
+//! The work of `ottla repair`: the plan, carrying it out, taking it back.
 
-use super::args::repair::RepairOptions;
+mod print;
+
+use super::args::DataFormat;
+use super::args::repair::{RepairAction, RepairOptions};
 use super::error::{Result, ToolError};
+use super::inspect::site::Scope;
+use super::progress::{Progress, count, summary};
 use crate::host::Host;
+use crate::log::repair::{self, Options, Place, Plan};
+use crate::log::verify::{Finding, Severity};
+use print::Outcome;
 use std::sync::Arc;
 
+const NAME: &str = "ottla-repair";
+
 /// Does what the options say.
-pub fn run(_options: &RepairOptions, _host: &Arc<dyn Host>) -> Result<()> {
-    Err(ToolError::failed("`repair` is not there yet"))
+pub fn run(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<()> {
+    let place = place(options, host)?;
+    match options.action {
+        RepairAction::Undo { force } => undo(options, &place, host, force),
+        RepairAction::Plan => {
+            let (plan, findings) = plan(options, &place, host)?;
+            print::outcome(options, &plan, &Outcome::Planned)?;
+            planned(options, &plan, &findings)
+        }
+        RepairAction::Apply => {
+            let (plan, findings) = plan(options, &place, host)?;
+            if plan.is_empty() {
+                print::outcome(options, &plan, &Outcome::Planned)?;
+                return planned(options, &plan, &findings);
+            }
+            let applied = repair::apply::apply(host, &place, &plan)?;
+            print::outcome(options, &plan, &Outcome::Applied(&applied))?;
+            summary(
+                NAME,
+                options.quiet,
+                &format!(
+                    "{} carried out; the originals are in {} until `ottla repair {} --undo`",
+                    count(plan.changes.len() as u64, "change"),
+                    applied.sidecar.display(),
+                    options.site
+                ),
+            );
+            remaining(options, &applied.findings)
+        }
+    }
+}
+
+fn place(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<Place> {
+    let site = &options.site;
+    if let Scope::File(path) = &site.scope {
+        return Err(ToolError::usage(format!(
+            "{}: expected DATA, DATA/TOPIC or DATA/TOPIC-P, found a file",
+            path.display()
+        ))
+        .hint("a file is mended together with those beside it: give its directory"));
+    }
+    Ok(Place {
+        data: site.data.clone(),
+        is_data: site.is_data,
+        whole: site.scope == Scope::Data,
+        partitions: site.partitions(&**host)?,
+    })
+}
+
+fn plan(
+    options: &RepairOptions,
+    place: &Place,
+    host: &Arc<dyn Host>,
+) -> Result<(Plan, Vec<Finding>)> {
+    let total = place
+        .partitions
+        .iter()
+        .flat_map(|(_, directory)| {
+            let entries = host.list(directory).unwrap_or_default();
+            entries
+                .into_iter()
+                .map(|entry| directory.join(entry.name))
+                .filter(|path| path.extension().is_some_and(|end| end == "log"))
+                .collect::<Vec<_>>()
+        })
+        .map(|path| host.stat(&path).map_or(0, |stat| stat.length))
+        .sum();
+    let mut progress = Progress::towards(host, options.quiet, total);
+    let how = Options {
+        partial: options.partial,
+    };
+    let planned = repair::plan(host, place, how, None, &mut |bytes| {
+        progress.advance(bytes);
+        true
+    });
+    progress.finish();
+    Ok(planned?)
+}
+
+/// How a run that changed nothing ends.
+fn planned(options: &RepairOptions, plan: &Plan, findings: &[Finding]) -> Result<()> {
+    let site = &options.site;
+    if !plan.is_empty() {
+        let changes = count(plan.changes.len() as u64, "change");
+        let flags = if options.partial { " --partial" } else { "" };
+        return Err(
+            ToolError::damage(format!("{site}: {changes} planned, nothing done yet")).hint(
+                format!("`ottla repair {site}{flags} --apply` carries it out"),
+            ),
+        );
+    }
+    if worst(findings) > Severity::Note {
+        return remaining(options, findings);
+    }
+    summary(NAME, options.quiet, &format!("{site}: nothing to repair"));
+    Ok(())
+}
+
+/// How a run ends that left something.
+fn remaining(options: &RepairOptions, findings: &[Finding]) -> Result<()> {
+    let site = &options.site;
+    let left = findings.iter().filter(|f| f.severity > Severity::Note);
+    let left = left.count() as u64;
+    if left == 0 {
+        return Ok(());
+    }
+    Err(ToolError::damage(format!(
+        "{site}: {} remain that repair does not mend",
+        count(left, "finding")
+    ))
+    .hint(format!("`ottla inspect verify {site}` lists them")))
+}
+
+fn worst(findings: &[Finding]) -> Severity {
+    let severities = findings.iter().map(|finding| finding.severity);
+    severities.max().unwrap_or(Severity::Note)
+}
+
+fn undo(options: &RepairOptions, place: &Place, host: &Arc<dyn Host>, force: bool) -> Result<()> {
+    let undone = repair::undo::undo(host, place, force)?;
+    if options.output == DataFormat::Json {
+        print::undone(&undone)?;
+    }
+    summary(
+        NAME,
+        options.quiet,
+        &format!(
+            "{} is as it was before the repair ({} taken back)",
+            undone.directory.display(),
+            count(undone.changes as u64, "change")
+        ),
+    );
+    Ok(())
 }

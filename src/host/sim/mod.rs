@@ -523,6 +523,16 @@ impl Host for SimHost {
         })
     }
 
+    fn identity(&self, path: &Path) -> io::Result<u64> {
+        self.look(Call::Stat, path, |disk| disk.resolve(path))
+    }
+
+    /// There are no links; the root is the working directory.
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        self.stat(path)?;
+        Ok(Path::new("/").join(path))
+    }
+
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         let link = |disk: &mut Disk, now| disk.link(from, to, now);
         self.change(Call::Link, to, link, || Op::Link {

@@ -7,15 +7,15 @@ use crate::log::scan::{Found, Summary};
 use std::path::Path;
 
 /// What a partition remembers of a batch.
-pub(super) struct Noted {
-    pub(super) summary: Summary,
-    pub(super) header: Option<Header>,
+pub(crate) struct Noted {
+    pub(crate) summary: Summary,
+    pub(crate) header: Option<Header>,
     /// Of an end-of-transaction marker: whether it commits, and its coordinator.
-    pub(super) marker: Option<(bool, i32)>,
+    pub(crate) marker: Option<(bool, i32)>,
 }
 
 impl Noted {
-    pub(super) fn of(found: &Found<'_>) -> Result<Self> {
+    pub(crate) fn of(found: &Found<'_>) -> Result<Self> {
         if found.prefix.magic != 2 {
             let summary = found
                 .summary()

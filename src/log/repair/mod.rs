@@ -1,22 +1,178 @@
 //! Mends a data directory: first a plan, then, where it is wanted, all of it as one
 //! step that can be undone.
 //!
-//! Each planner sees to one concern and returns a [`Plan`]; they run in the order
-//! of [`plan`]. Nothing here writes into the directory that is mended: a twin is
-//! made beside it and exchanged with it.
+//! A plan is made from what [`crate::log::verify`] finds: each planner sees to one
+//! concern and returns a [`Plan`]. Nothing here writes into the directory that is
+//! mended: a twin is made beside it and exchanged with it ([`apply`]).
 
 pub mod adopt;
+pub mod apply;
+mod beside;
+mod derived;
+mod gap;
+mod holes;
+pub mod journal;
 pub mod leftovers;
+mod order;
 pub mod plan;
 mod readable;
+pub mod salvage;
+mod stage;
 #[cfg(test)]
 mod testing;
 pub mod topic_ids;
-mod gap;
-mod holes;
-mod order;
-pub mod plan;
-mod salvage;
+pub mod undo;
 mod units;
 
 pub use plan::{Change, Left, Piece, Plan, Rebuild, Salvage, Step, What};
+
+use super::error::Result;
+use super::layout::{Suffix, TopicPartition};
+use super::partition::read_epochs;
+use super::verify::{Events, FileKind, Finding, Observer, Scope, Severity, Surroundings, Target};
+use crate::host::Host;
+use salvage::{Patient, Peer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use units::Collector;
+
+/// What is to be repaired.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The data directory, or what stands for it above bare partitions.
+    pub data: PathBuf,
+    /// Whether it has the files of one.
+    pub is_data: bool,
+    /// Whether all of it is meant, not only some partitions.
+    pub whole: bool,
+    /// The partitions that are meant.
+    pub partitions: Vec<(TopicPartition, PathBuf)>,
+}
+
+/// How far a repair goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether records are saved from batches of which a part is damaged.
+    pub partial: bool,
+}
+
+/// Verifies the place and plans how to mend what is found.
+///
+/// # Errors
+/// Where the system refuses to let it be read.
+pub fn plan(
+    host: &Arc<dyn Host>,
+    place: &Place,
+    options: Options,
+    peer: Option<&mut (dyn Peer + '_)>,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<(Plan, Vec<Finding>)> {
+    let mut found = Findings {
+        all: Vec::new(),
+        progress,
+    };
+    let scope = scope(host, place, &mut found);
+    scope.verify(host, &mut found);
+    let findings = found.all;
+    let mut plan = Plan::default();
+    let mut peer = peer;
+    for target in &scope.targets {
+        if target
+            .files
+            .iter()
+            .all(|file| file.kind == FileKind::Snapshot)
+            && !target.beside
+        {
+            continue;
+        }
+        let own = of_partition(&findings, &target.name);
+        if is_log_damaged(&own) {
+            let salvaged = log(host, target, &own, options, peer.as_deref_mut())?;
+            plan.extend(salvaged);
+        }
+        plan.extend(beside::partition(&**host, target, &own));
+    }
+    if place.whole {
+        plan.extend(beside::data_dir(&**host, &scope.around, &findings)?);
+    }
+    plan.tidy();
+    Ok((plan, findings))
+}
+
+/// What a place is to a verification.
+pub(crate) fn scope(host: &Arc<dyn Host>, place: &Place, events: &mut dyn Events) -> Scope {
+    let around = Surroundings::read(host, &place.data, place.is_data);
+    let partitions = place.partitions.clone();
+    let whole = place.whole && place.is_data;
+    Scope::partitions(host, around, partitions, whole, events)
+}
+
+/// Plans the log of one partition.
+fn log(
+    host: &Arc<dyn Host>,
+    target: &Target,
+    findings: &[Finding],
+    options: Options,
+    peer: Option<&mut (dyn Peer + '_)>,
+) -> Result<Plan> {
+    let collector = Collector::default();
+    let mut listener = Listener(collector.clone());
+    super::verify::verify(host, std::slice::from_ref(target), &mut listener);
+    let patient = Patient {
+        host: &**host,
+        name: &target.name,
+        directory: &target.directory,
+        context: &target.context,
+        findings,
+        epochs: read_epochs(&**host, &target.directory).ok(),
+        partial: options.partial,
+    };
+    salvage::salvage(&patient, collector.take(), peer)
+}
+
+fn of_partition(findings: &[Finding], name: &TopicPartition) -> Vec<Finding> {
+    let of_it = |finding: &&Finding| finding.partition.as_ref() == Some(name);
+    findings.iter().filter(of_it).cloned().collect()
+}
+
+/// Whether there is damage in the batches themselves.
+fn is_log_damaged(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| {
+        let name = finding.path.file_name().unwrap_or_default();
+        let parsed = super::layout::parse_segment_file(name);
+        let is_log = matches!(parsed, Some((_, Suffix::Log)));
+        is_log && finding.severity > Severity::Note
+    })
+}
+
+/// Keeps findings, and tells how far it is.
+struct Findings<'a> {
+    all: Vec<Finding>,
+    progress: &'a mut dyn FnMut(u64) -> bool,
+}
+
+impl Events for Findings<'_> {
+    fn found(&mut self, finding: Finding) {
+        self.all.push(finding);
+    }
+
+    fn read(&mut self, bytes: u64) -> bool {
+        (self.progress)(bytes)
+    }
+}
+
+/// Hears the batches only.
+struct Listener(Collector);
+
+impl Events for Listener {
+    fn found(&mut self, _: Finding) {}
+
+    fn observer(&mut self, _: &Target) -> Option<Box<dyn Observer>> {
+        Some(Box::new(self.0.clone()))
+    }
+}
+
+/// A path below `data`, as plans have them.
+fn relative(path: &Path, data: &Path) -> PathBuf {
+    path.strip_prefix(data).unwrap_or(path).to_owned()
+}

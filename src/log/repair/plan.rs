@@ -75,16 +75,29 @@ pub struct Rebuild {
 /// A part of a log to be assembled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Bytes of a file as it is now; the path is absolute or relative to the data
-    /// directory.
+    /// Bytes of a file as it is now.
     Copy {
-        /// The file.
+        /// The file, relative to the data directory, or absolute.
         path: PathBuf,
         /// Which bytes.
         bytes: Range<u64>,
     },
     /// These bytes.
     Bytes(Vec<u8>),
+}
+
+impl Rebuild {
+    fn merge(&mut self, other: &Self) {
+        self.indexes.extend(&other.indexes);
+        self.indexes.sort_unstable();
+        self.indexes.dedup();
+        self.snapshots.extend(&other.snapshots);
+        self.snapshots.sort_unstable();
+        self.snapshots.dedup();
+        self.end_snapshot |= other.end_snapshot;
+        self.epochs |= other.epochs;
+        self.checkpoints |= other.checkpoints;
+    }
 }
 
 impl Piece {
@@ -171,6 +184,27 @@ impl Plan {
             check,
             why: why.into(),
         });
+    }
+
+    /// Brings what is made anew behind everything else, once for each partition.
+    pub(super) fn tidy(&mut self) {
+        let mut rebuilds: Vec<Change> = Vec::new();
+        let mut others = Vec::new();
+        for change in std::mem::take(&mut self.changes) {
+            let What::Rebuild(rebuild) = &change.what else {
+                others.push(change);
+                continue;
+            };
+            match rebuilds.iter_mut().find(|other| other.path == change.path) {
+                Some(Change {
+                    what: What::Rebuild(other),
+                    ..
+                }) => other.merge(rebuild),
+                _ => rebuilds.push(change),
+            }
+        }
+        self.changes = others;
+        self.changes.extend(rebuilds);
     }
 
     /// The first component that all changes share: the partition's directory where

@@ -346,11 +346,11 @@ impl Work<'_, '_, '_> {
         }
         let range = Offset::new(offsets.start)..Offset::new(offsets.end);
         let claims = self.claims.values().flatten();
-        let whose = claims.filter(|claim| {
+        let mut whose = claims.filter(|claim| {
             let header = claim.header.as_ref();
             header.is_some_and(|h| h.base_offset == range.start && h.next_offset() == range.end)
         });
-        let claim = whose.last().cloned();
+        let claim = whose.next_back().cloned();
         let done = match claim.as_ref().is_some_and(|claim| claim.curable) {
             true => "lost; one bit is wrong, and --partial mends it",
             false => "lost: left a gap",
@@ -383,7 +383,7 @@ impl Work<'_, '_, '_> {
             rest = behind;
             let pieces = self.pieces(own);
             let whole = Piece::Copy {
-                path: self.path(*base),
+                path: self.relative(self.path(*base)),
                 bytes: 0..*length,
             };
             if pieces == [whole] || (pieces.is_empty() && *length == 0) {
@@ -438,7 +438,7 @@ impl Work<'_, '_, '_> {
         let mut pieces: Vec<Piece> = Vec::new();
         for unit in units {
             let patched = unit.base != unit.stored_base || unit.epoch != unit.stored_epoch;
-            let path = self.path(unit.segment);
+            let path = self.relative(self.path(unit.segment));
             match (&unit.mended, patched) {
                 (Some(bytes), _) => {
                     let mut bytes = bytes.to_vec();

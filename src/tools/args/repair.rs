@@ -32,6 +32,10 @@ pub struct RepairArgs {
     #[arg(long, conflicts_with_all = ["apply", "partial", "from", "adopt", "abort_transaction"])]
     undo: bool,
 
+    /// With --undo: also where what was written since is lost
+    #[arg(long, requires = "undo")]
+    force: bool,
+
     /// Keeps the whole records of a batch of which only a part is damaged
     #[arg(long)]
     partial: bool,
@@ -81,7 +85,10 @@ pub enum RepairAction {
     /// Do it.
     Apply,
     /// Put the originals back.
-    Undo,
+    Undo {
+        /// Also where what was written since is lost.
+        force: bool,
+    },
 }
 
 /// The program's definition.
@@ -95,7 +102,7 @@ impl RepairArgs {
         Ok(RepairOptions {
             site: Site::find(&self.location, host)?,
             action: match (self.apply, self.undo) {
-                (_, true) => RepairAction::Undo,
+                (_, true) => RepairAction::Undo { force: self.force },
                 (true, false) => RepairAction::Apply,
                 (false, false) => RepairAction::Plan,
             },

@@ -9,6 +9,7 @@ mod piece;
 mod resync;
 
 use super::finding::Finding;
+use super::observer::Observer;
 use super::{Context, Surroundings};
 use crate::format::Offset;
 use crate::host::{Host, Kind};
@@ -75,6 +76,11 @@ pub trait Events {
     fn read(&mut self, bytes: u64) -> bool {
         let _ = bytes;
         true
+    }
+    /// One more who hears of a partition's batches.
+    fn observer(&mut self, target: &Target) -> Option<Box<dyn Observer>> {
+        let _ = target;
+        None
     }
 }
 

@@ -65,11 +65,12 @@ impl<'a> Walk<'a> {
         events: &'a mut dyn Events,
         totals: &'a mut Totals,
     ) -> Self {
-        let observers = if target.beside {
+        let mut observers = if target.beside {
             beside::observers(host, &target.directory, &target.name, &target.context)
         } else {
             Vec::new()
         };
+        observers.extend(events.observer(target));
         Self {
             target,
             dispatch,
