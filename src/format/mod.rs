@@ -14,6 +14,7 @@ pub mod clean_shutdown;
 pub mod compression;
 pub mod consumer_offsets;
 pub mod control;
+mod control_json;
 pub mod coordinator;
 pub mod crc32c;
 pub mod error;

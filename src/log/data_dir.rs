@@ -271,15 +271,7 @@ fn apply_from(
     for record in batch.records(scratch)? {
         let record = record?;
         if header.attributes.is_control() {
-            match ControlRecord::decode(record.key, record.value)? {
-                ControlRecord::LeaderChange(change) => {
-                    image.set_voters(change.voters.iter().map(|voter| voter.id));
-                }
-                ControlRecord::Voters(voters) => {
-                    image.set_voters(voters.voters.iter().map(|voter| voter.id));
-                }
-                _ => {}
-            }
+            image.control(&ControlRecord::decode(record.key, record.value)?);
         } else if record.offset >= from
             && let Some(value) = record.value
         {

@@ -1,13 +1,25 @@
-//! What the metadata log says: topics, configs, features, producer ids.
+//! What the metadata log says: topics, configs, nodes, features, producer ids, and
+//! who may do what.
 //!
 //! A pure state machine: records go in, in the order of the log. Records between a
 //! begin and an end of a metadata transaction count together or not at all.
 //!
 //! Source: `org.apache.kafka.image`, `org.apache.kafka.controller`; KIP-631, KIP-868.
 
-use crate::format::metadata::{LeaderChange, MetadataRecord, PartitionRecord};
+mod nodes;
+mod partition;
+mod release;
+mod security;
+
+pub use nodes::Nodes;
+pub use partition::PartitionState;
+pub use release::release_of;
+pub use security::{QuotaEntity, Security};
+
+use crate::format::control::ControlRecord;
+use crate::format::metadata::{ConfigRecord, FeatureLevelRecord, MetadataRecord};
 use crate::format::text::edit_distance;
-use crate::format::{LeaderEpoch, NodeId, ProducerId, Uuid};
+use crate::format::{NodeId, ProducerId, Uuid};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The resource type of a topic's configs.
@@ -23,9 +35,10 @@ pub struct Image {
     configs: BTreeMap<(i8, String), BTreeMap<String, String>>,
     features: BTreeMap<String, i16>,
     next_producer_id: Option<ProducerId>,
-    broker_epochs: BTreeMap<NodeId, i64>,
+    nodes: Nodes,
+    security: Security,
+    zk_migration: Option<i8>,
     transaction: Option<Vec<MetadataRecord>>,
-    voters: BTreeSet<NodeId>,
 }
 
 /// A topic.
@@ -35,21 +48,6 @@ pub struct Topic {
     pub id: Uuid,
     /// Its partitions by number.
     pub partitions: BTreeMap<i32, PartitionState>,
-}
-
-/// A partition.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PartitionState {
-    /// Its replicas, the preferred leader first.
-    pub replicas: Vec<NodeId>,
-    /// Those in sync.
-    pub isr: Vec<NodeId>,
-    /// The leader.
-    pub leader: Option<NodeId>,
-    /// The leader's term.
-    pub leader_epoch: LeaderEpoch,
-    /// Replicas out of sync that hold all committed records.
-    pub elr: Vec<NodeId>,
 }
 
 impl Image {
@@ -89,18 +87,60 @@ impl Image {
 
     /// The epoch of a broker's last registration.
     pub fn broker_epoch(&self, node: NodeId) -> Option<i64> {
-        self.broker_epochs.get(&node).copied()
+        self.nodes
+            .brokers
+            .get(&node)
+            .map(|broker| broker.broker_epoch)
     }
 
     /// The controllers that vote, as the last election names them; empty where the
     /// log tells of none.
     pub const fn voters(&self) -> &BTreeSet<NodeId> {
-        &self.voters
+        &self.nodes.voters
     }
 
     /// Takes the voters that a control record names.
     pub fn set_voters(&mut self, voters: impl Iterator<Item = NodeId>) {
-        self.voters = voters.collect();
+        self.nodes.voters = voters.collect();
+    }
+
+    /// Brokers, controllers and the quorum.
+    pub const fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// ACLs, credentials, tokens and quotas.
+    pub const fn security(&self) -> &Security {
+        &self.security
+    }
+
+    /// Every resource with configs: its type (2 topic, 4 broker, 8 broker logger, 16
+    /// client metrics, 32 group), its name and its configs.
+    pub fn configs(&self) -> impl Iterator<Item = (i8, &str, &BTreeMap<String, String>)> + '_ {
+        self.configs
+            .iter()
+            .map(|((kind, name), configs)| (*kind, name.as_str(), configs))
+    }
+
+    /// The name of a topic by its id.
+    pub fn topic_name(&self, id: Uuid) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+
+    /// Where a migration from ZooKeeper stands: 0 none, 1 migrating, 2 about to, 3
+    /// done; `None` where the log has no record of it.
+    pub const fn zk_migration(&self) -> Option<i8> {
+        self.zk_migration
+    }
+
+    /// The records of a metadata transaction that has no end yet: they do not count.
+    pub fn pending(&self) -> Option<usize> {
+        self.transaction.as_ref().map(Vec::len)
+    }
+
+    /// Takes the next control record.
+    pub fn control(&mut self, record: &ControlRecord<'_>) {
+        self.nodes.control(record);
     }
 
     /// The topic whose name is most like this one, if any is.
@@ -125,16 +165,9 @@ impl Image {
             id,
             partitions: BTreeMap::new(),
         });
-        topic.partitions.insert(
-            partition,
-            PartitionState {
-                replicas: Vec::new(),
-                isr: Vec::new(),
-                leader: None,
-                leader_epoch: LeaderEpoch::default(),
-                elr: Vec::new(),
-            },
-        );
+        topic
+            .partitions
+            .insert(partition, PartitionState::default());
     }
 
     /// Takes the next record.
@@ -176,20 +209,12 @@ impl Image {
             }
             MetadataRecord::PartitionChange(change) => {
                 let number = change.partition_id.get();
-                let Some(partition) = self
+                if let Some(partition) = self
                     .topic_mut(change.topic_id)
                     .and_then(|topic| topic.partitions.get_mut(&number))
-                else {
-                    return;
-                };
-                match change.leader {
-                    LeaderChange::Unchanged => {}
-                    LeaderChange::NoLeader => partition.next_leader(None),
-                    LeaderChange::Leader(node) => partition.next_leader(Some(node)),
+                {
+                    partition.change(change);
                 }
-                replace(&mut partition.isr, change.isr);
-                replace(&mut partition.replicas, change.replicas);
-                replace(&mut partition.elr, change.eligible_leader_replicas);
             }
             MetadataRecord::RemoveTopic(removed) => {
                 if let Some(name) = self.names.remove(&removed.topic_id) {
@@ -197,52 +222,100 @@ impl Image {
                     self.configs.remove(&(TOPIC_RESOURCE, name));
                 }
             }
-            MetadataRecord::Config(config) => {
-                let resource = (config.resource_type, config.resource_name);
-                let configs = self.configs.entry(resource).or_default();
-                match config.value {
-                    Some(value) => configs.insert(config.name, value),
-                    None => configs.remove(&config.name),
-                };
-            }
-            MetadataRecord::FeatureLevel(feature) => {
-                self.features.insert(feature.name, feature.feature_level);
-            }
+            MetadataRecord::ClearElr(clear) => self.clear_elr(&clear.topic_name),
+            MetadataRecord::Config(config) => self.config(config),
+            MetadataRecord::FeatureLevel(feature) => self.feature(feature),
             MetadataRecord::ProducerIds(ids) => self.next_producer_id = Some(ids.next_producer_id),
-            MetadataRecord::RegisterBroker(broker) => {
-                self.broker_epochs
-                    .insert(broker.broker_id, broker.broker_epoch);
+            MetadataRecord::ZkMigrationState(state) => {
+                self.zk_migration = Some(state.zk_migration_state);
             }
+            other => self.apply_to_nodes(other),
+        }
+    }
+
+    fn apply_to_nodes(&mut self, record: MetadataRecord) {
+        let nodes = &mut self.nodes;
+        match record {
+            MetadataRecord::RegisterBroker(broker) => {
+                nodes.brokers.insert(broker.broker_id, broker);
+            }
+            MetadataRecord::UnregisterBroker(gone) => {
+                nodes.brokers.remove(&gone.broker_id);
+            }
+            MetadataRecord::FenceBroker(fence) => nodes.set_fenced(fence.id, fence.epoch, true),
+            MetadataRecord::UnfenceBroker(fence) => nodes.set_fenced(fence.id, fence.epoch, false),
+            MetadataRecord::BrokerRegistrationChange(change) => nodes.change(change),
+            MetadataRecord::RegisterController(controller) => {
+                nodes
+                    .controllers
+                    .insert(controller.controller_id, controller);
+            }
+            other => self.apply_to_security(other),
+        }
+    }
+
+    fn apply_to_security(&mut self, record: MetadataRecord) {
+        let security = &mut self.security;
+        match record {
+            MetadataRecord::AccessControlEntry(acl) => {
+                security.acls.insert(acl.id, acl);
+            }
+            MetadataRecord::RemoveAccessControlEntry(removed) => {
+                security.acls.remove(&removed.id);
+            }
+            MetadataRecord::UserScramCredential(user) => {
+                security
+                    .scram
+                    .insert((user.name.clone(), user.mechanism), user);
+            }
+            MetadataRecord::RemoveUserScramCredential(user) => {
+                security.scram.remove(&(user.name, user.mechanism));
+            }
+            MetadataRecord::DelegationToken(token) => {
+                security.tokens.insert(token.token_id.clone(), token);
+            }
+            MetadataRecord::RemoveDelegationToken(token) => {
+                security.tokens.remove(&token.token_id);
+            }
+            MetadataRecord::ClientQuota(quota) => security.quota(quota),
             _ => {}
+        }
+    }
+
+    fn config(&mut self, record: ConfigRecord) {
+        let resource = (record.resource_type, record.resource_name);
+        let configs = self.configs.entry(resource.clone()).or_default();
+        match record.value {
+            Some(value) => configs.insert(record.name, value),
+            None => configs.remove(&record.name),
+        };
+        if configs.is_empty() {
+            self.configs.remove(&resource);
+        }
+    }
+
+    /// A level of 0 is none. `kraft.version` has a control record of its own, and
+    /// what was written here by mistake does not count (KAFKA-18979).
+    fn feature(&mut self, record: FeatureLevelRecord) {
+        match record.feature_level {
+            _ if record.name == "kraft.version" => None,
+            0 => self.features.remove(&record.name),
+            level => self.features.insert(record.name, level),
+        };
+    }
+
+    /// Of one topic, or of every one where no name is given.
+    fn clear_elr(&mut self, topic: &str) {
+        let topics = self.topics.iter_mut();
+        for (_, topic) in topics.filter(|(name, _)| topic.is_empty() || *name == topic) {
+            for partition in topic.partitions.values_mut() {
+                partition.clear_elr();
+            }
         }
     }
 
     fn topic_mut(&mut self, id: Uuid) -> Option<&mut Topic> {
         self.topics.get_mut(self.names.get(&id)?)
-    }
-}
-
-impl PartitionState {
-    fn of(record: PartitionRecord) -> Self {
-        Self {
-            replicas: record.replicas,
-            isr: record.isr,
-            leader: record.leader,
-            leader_epoch: record.leader_epoch,
-            elr: record.eligible_leader_replicas.unwrap_or_default(),
-        }
-    }
-
-    /// A change that names a leader, or none, begins a new term.
-    fn next_leader(&mut self, leader: Option<NodeId>) {
-        self.leader = leader;
-        self.leader_epoch = LeaderEpoch::new(self.leader_epoch.get().saturating_add(1));
-    }
-}
-
-fn replace(field: &mut Vec<NodeId>, with: Option<Vec<NodeId>>) {
-    if let Some(with) = with {
-        *field = with;
     }
 }
 

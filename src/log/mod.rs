@@ -6,6 +6,7 @@ pub mod error;
 pub mod image;
 mod index_builder;
 pub mod layout;
+pub mod metadata_log;
 pub mod partition;
 pub mod presence;
 pub mod producer_states;

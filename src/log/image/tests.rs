@@ -1,7 +1,9 @@
 use super::*;
+use crate::format::LeaderEpoch;
 use crate::format::metadata::{
     AbortTransactionRecord, BeginTransactionRecord, ConfigRecord, EndTransactionRecord,
-    FeatureLevelRecord, PartitionChangeRecord, RemoveTopicRecord, TopicRecord,
+    FeatureLevelRecord, LeaderChange, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord,
+    TopicRecord,
 };
 use crate::format::{PartitionId, Uuid};
 
@@ -200,4 +202,103 @@ fn features_and_the_nearest_name() {
     assert_eq!(image.nearest_topic("Users").as_deref(), Some("users"));
     assert_eq!(image.nearest_topic("elephants"), None);
     assert_eq!(image.next_producer_id(), ProducerId::default());
+}
+
+#[test]
+fn nodes_elr_quotas_and_credentials_come_and_go() {
+    use crate::format::metadata::{
+        BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord, FenceBrokerRecord,
+        QuotaEntity, RegisterBrokerRecord, RemoveUserScramCredentialRecord, UnregisterBrokerRecord,
+        UserScramCredentialRecord,
+    };
+    let one = NodeId::new(1);
+    let mut image = Image::default();
+    image.apply(
+        RegisterBrokerRecord {
+            broker_id: one,
+            broker_epoch: 7,
+            ..Default::default()
+        }
+        .into(),
+    );
+    let change = |broker_epoch, fenced| {
+        MetadataRecord::from(BrokerRegistrationChangeRecord {
+            broker_id: one,
+            broker_epoch,
+            fenced,
+            ..Default::default()
+        })
+    };
+    let fenced = |image: &Image| image.nodes().brokers[&one].fenced;
+    assert!(fenced(&image));
+    image.apply(change(6, -1));
+    assert!(fenced(&image), "a change of an earlier registration");
+    image.apply(change(7, -1));
+    assert!(!fenced(&image));
+    image.apply(
+        FenceBrokerRecord {
+            id: one,
+            epoch: 7,
+            ..Default::default()
+        }
+        .into(),
+    );
+    assert!(fenced(&image));
+    image.apply(
+        UnregisterBrokerRecord {
+            broker_id: one,
+            ..Default::default()
+        }
+        .into(),
+    );
+    assert_eq!(image.broker_epoch(one), None);
+
+    image.apply(topic("t", 1));
+    image.apply(MetadataRecord::Partition(PartitionRecord {
+        topic_id: id(1),
+        eligible_leader_replicas: Some(vec![one]),
+        adding_replicas: vec![one],
+        ..PartitionRecord::default()
+    }));
+    let state = |image: &Image| image.topic("t").unwrap().partitions[&0].clone();
+    assert!(state(&image).is_reassigned());
+    image.apply(ClearElrRecord::default().into());
+    assert_eq!((state(&image).elr.len(), state(&image).epoch), (0, 1));
+
+    let quota = |remove| {
+        MetadataRecord::from(ClientQuotaRecord {
+            entity: vec![QuotaEntity {
+                entity_type: "user".to_owned(),
+                ..Default::default()
+            }],
+            key: "request_percentage".to_owned(),
+            value: 20.0,
+            remove,
+            ..Default::default()
+        })
+    };
+    image.apply(quota(false));
+    assert_eq!(image.security().quotas.len(), 1);
+    image.apply(quota(true));
+    assert!(image.security().quotas.is_empty());
+
+    image.apply(
+        UserScramCredentialRecord {
+            name: "ann".to_owned(),
+            mechanism: 1,
+            ..Default::default()
+        }
+        .into(),
+    );
+    let remove = |mechanism| {
+        MetadataRecord::from(RemoveUserScramCredentialRecord {
+            name: "ann".to_owned(),
+            mechanism,
+            ..Default::default()
+        })
+    };
+    image.apply(remove(2));
+    assert_eq!(image.security().scram.len(), 1);
+    image.apply(remove(1));
+    assert!(image.security().scram.is_empty());
 }
