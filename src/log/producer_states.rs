@@ -133,6 +133,11 @@ impl ProducerStates {
         self.producers.get(&id)?.epoch
     }
 
+    /// The term of the coordinator that last ended a transaction of a producer.
+    pub fn coordinator_epoch(&self, id: ProducerId) -> Option<i32> {
+        self.producers.get(&id)?.coordinator_epoch
+    }
+
     /// Whether a data batch may be appended, as a leader asks before it does.
     pub fn check(&self, header: &Header) -> Verdict {
         let Some(Producer {

@@ -330,22 +330,35 @@ fn append_state(
     status: TransactionStatus,
 ) -> Result<()> {
     let now = Timestamp::new(session.host().now_ms());
+    let mut batch =
+        state_batch(id, value, status, now).map_err(LogError::format(session.path(), 0))?;
+    append(&mut batch, Placement::Next)?;
+    Ok(())
+}
+
+/// The record that a transaction has come to `status`, as a batch.
+pub(crate) fn state_batch(
+    id: &str,
+    value: &mut TransactionValue,
+    status: TransactionStatus,
+    now: Timestamp,
+) -> crate::format::Result<Vec<u8>> {
     value.transaction_status = status.to_wire();
     value.transaction_last_update_timestamp_ms = Some(now);
-    let at = LogError::format(session.path(), 0);
     let key = TransactionRecordKey::Transaction(TransactionKey {
         transactional_id: id.to_owned(),
         ..TransactionKey::default()
     });
+    let key = key.to_bytes()?;
     let record = TransactionRecordValue::Transaction(value.clone()).latest();
-    let encoded = key.to_bytes().and_then(|key| {
-        let value = record.to_bytes()?;
-        let mut builder = BatchBuilder::default();
-        builder.append(Some(now), Some(&key), Some(&value), Headers::default())?;
-        Ok(builder.seal(&Seal::default()).to_vec())
-    });
-    append(&mut encoded.map_err(at)?, Placement::Next)?;
-    Ok(())
+    let mut builder = BatchBuilder::default();
+    builder.append(
+        Some(now),
+        Some(&key),
+        Some(&record.to_bytes()?),
+        Headers::default(),
+    )?;
+    Ok(builder.seal(&Seal::default()).to_vec())
 }
 
 fn marker(session: &Session, value: &TransactionValue, commit: bool) -> Result<Vec<u8>> {
@@ -383,7 +396,7 @@ fn marker(session: &Session, value: &TransactionValue, commit: bool) -> Result<V
 
 /// Applies the records of a state partition from an offset on; the offset behind
 /// the last one.
-fn read_states(
+pub(crate) fn read_states(
     view: &PartitionView,
     from: Offset,
     states: &mut BTreeMap<String, TransactionValue>,
@@ -513,7 +526,8 @@ fn next_producer_id(session: &mut Session) -> Result<ProducerId> {
     Ok(taken)
 }
 
-fn partitions_of(value: &TransactionValue) -> impl Iterator<Item = TopicPartition> + '_ {
+/// The partitions that a transaction has records in.
+pub(crate) fn partitions_of(value: &TransactionValue) -> impl Iterator<Item = TopicPartition> + '_ {
     value
         .transaction_partitions
         .iter()

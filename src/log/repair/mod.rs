@@ -5,6 +5,7 @@
 //! concern and returns a [`Plan`]. Nothing here writes into the directory that is
 //! mended: a twin is made beside it and exchanged with it ([`apply`]).
 
+pub mod abort;
 pub mod adopt;
 pub mod apply;
 mod beside;
