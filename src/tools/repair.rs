@@ -31,7 +31,7 @@ pub fn run(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<()> {
                 print::outcome(options, &plan, &Outcome::Planned)?;
                 return planned(options, &plan, &findings);
             }
-            let applied = repair::apply::apply(host, &place, &plan)?;
+            let applied = repair::apply::apply(host, &place, &plan, how(options), None)?;
             print::outcome(options, &plan, &Outcome::Applied(&applied))?;
             summary(
                 NAME,
@@ -65,6 +65,12 @@ fn place(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<Place> {
     })
 }
 
+const fn how(options: &RepairOptions) -> Options {
+    Options {
+        partial: options.partial,
+    }
+}
+
 fn plan(
     options: &RepairOptions,
     place: &Place,
@@ -84,10 +90,7 @@ fn plan(
         .map(|path| host.stat(&path).map_or(0, |stat| stat.length))
         .sum();
     let mut progress = Progress::towards(host, options.quiet, total);
-    let how = Options {
-        partial: options.partial,
-    };
-    let planned = repair::plan(host, place, how, None, &mut |bytes| {
+    let planned = repair::plan(host, place, how(options), None, &mut |bytes| {
         progress.advance(bytes);
         true
     });

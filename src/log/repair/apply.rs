@@ -5,15 +5,16 @@
 //! Until the exchange nothing in the directory is touched: whatever fails before
 //! takes the twin away again.
 
-use super::journal::{Holds, Journal, Noted, sidecar_path, sidecars};
+use super::journal::{Holds, Journal, Noted, Shared, sidecar_path, sidecars};
 use super::plan::{Piece, Plan, What};
+use super::salvage::Peer;
 use super::stage::{Stage, files, remove_tree};
-use super::{Place, scope};
+use super::{Options, Place};
 use crate::host::{Durability, File, Host, Lock, LockRange, Open, Wait};
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{LOCK, TopicPartition};
 use crate::log::partition::SegmentConfig;
-use crate::log::verify::{Events, Finding};
+use crate::log::verify::{Finding, Surroundings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,85 +35,178 @@ pub struct Applied {
 /// # Errors
 /// `Locked` where a server holds the directory; `Io` where there is no permission or
 /// no space. Nothing was touched then.
-pub fn apply(host: &Arc<dyn Host>, place: &Place, plan: &Plan) -> Result<Applied> {
+pub fn apply(
+    host: &Arc<dyn Host>,
+    place: &Place,
+    plan: &Plan,
+    options: Options,
+    peer: Option<&mut (dyn Peer + '_)>,
+) -> Result<Applied> {
     let data = host
         .canonical(&place.data)
         .map_err(LogError::io("find", &place.data))?;
     let _held = hold(&**host, &data)?;
     let directory = match plan.common_directory() {
-        Some(partition) if !place.whole || !place.is_data => data.join(partition),
+        Some(partition) if !place.is_data => data.join(partition),
         _ => data.clone(),
     };
     // A server would refuse a directory that it does not know inside of a data directory.
     let beside = if place.is_data { &data } else { &directory };
     let sidecar = new_sidecar(&**host, beside)?;
-    let outcome = stage_and_exchange(host, place, plan, &data, &directory, &sidecar);
+    let work = Work {
+        host,
+        place,
+        options,
+        data: &data,
+        directory: &directory,
+        sidecar: &sidecar,
+    };
+    let outcome = work.stage_and_exchange(plan, peer);
     if outcome.is_err() {
         discard(&**host, &sidecar);
     }
     outcome
 }
 
-fn stage_and_exchange(
-    host: &Arc<dyn Host>,
-    place: &Place,
-    plan: &Plan,
-    data: &Path,
-    directory: &Path,
-    sidecar: &Path,
-) -> Result<Applied> {
-    enough_space(&**host, plan, data, directory, sidecar)?;
-    let twin = sidecar.join(directory.file_name().unwrap_or_default());
-    let is_partition = directory != data;
-    let image = super::super::verify::Surroundings::read(host, data, place.is_data).image;
-    let interval = |name: &TopicPartition| {
-        let configs = image
-            .iter()
-            .flat_map(|image| image.topic_configs(&name.topic));
-        SegmentConfig::from_configs(configs).index_interval
-    };
-    let mut stage = Stage {
-        host,
-        data,
-        twin_data: if is_partition {
-            sidecar.to_owned()
+/// Changes that are only seen to once others are made: a log that takes the place of
+/// another may be damaged itself.
+const MOST_ROUNDS: usize = 3;
+
+struct Work<'a> {
+    host: &'a Arc<dyn Host>,
+    place: &'a Place,
+    options: Options,
+    data: &'a Path,
+    directory: &'a Path,
+    sidecar: &'a Path,
+}
+
+impl Work<'_> {
+    fn stage_and_exchange(
+        &self,
+        plan: &Plan,
+        mut peer: Option<&mut (dyn Peer + '_)>,
+    ) -> Result<Applied> {
+        let host = self.host;
+        enough_space(&**host, plan, self.data, self.directory, self.sidecar)?;
+        let twin = self.twin();
+        let image = Surroundings::read(host, self.data, self.place.is_data).image;
+        let interval = |name: &TopicPartition| {
+            let configs = image
+                .iter()
+                .flat_map(|image| image.topic_configs(&name.topic));
+            SegmentConfig::from_configs(configs).index_interval
+        };
+        let twin_data = self.twin_data();
+        let mut stage = Stage {
+            host,
+            data: self.data,
+            twin_data: twin_data.clone(),
+            shared: Vec::new(),
+            index_interval: &interval,
+        };
+        stage.copy_tree(self.directory, &twin, Path::new(""))?;
+        for change in &plan.changes {
+            stage.change(change)?;
+        }
+        let mut changes: Vec<Noted> = plan.changes.iter().map(noted).collect();
+        stage.data = &twin_data;
+        let mut findings = Vec::new();
+        for round in 1..=MOST_ROUNDS {
+            let place = self.twin_place();
+            let (more, found) =
+                super::plan(host, &place, self.options, peer.as_deref_mut(), &mut |_| {
+                    true
+                })?;
+            findings = found;
+            if more.is_empty() || round == MOST_ROUNDS {
+                break;
+            }
+            for change in &more.changes {
+                stage.change(change)?;
+            }
+            changes.extend(more.changes.iter().map(noted));
+        }
+        let shared = std::mem::take(&mut stage.shared);
+        self.write_journal(changes, shared)?;
+        self.exchange()?;
+        for finding in &mut findings {
+            if let Ok(below) = finding.path.strip_prefix(&twin_data) {
+                finding.path = self.place.data.join(below);
+            }
+        }
+        Ok(Applied {
+            sidecar: self.sidecar.to_owned(),
+            findings,
+        })
+    }
+
+    /// The directory that is exchanged with the original.
+    fn twin(&self) -> PathBuf {
+        let name = self.directory.file_name().unwrap_or_default();
+        self.sidecar.join(name)
+    }
+
+    /// What stands for the data directory while the twin is made.
+    fn twin_data(&self) -> PathBuf {
+        if self.directory == self.data {
+            self.twin()
         } else {
-            twin.clone()
-        },
-        shared: Vec::new(),
-        index_interval: &interval,
-    };
-    stage.copy_tree(directory, &twin, Path::new(""))?;
-    for change in &plan.changes {
-        stage.change(change)?;
+            self.sidecar.to_owned()
+        }
     }
-    let journal = Journal {
-        version: 1,
-        time_ms: host.now_ms(),
-        directory: directory.to_owned(),
-        original: host
-            .identity(directory)
-            .map_err(LogError::io("look at", directory))?,
-        changes: plan.changes.iter().map(noted).collect(),
-        shared: std::mem::take(&mut stage.shared),
-        result: files(&**host, &twin, Path::new(""))?,
-    };
-    let bytes = serde_json::to_vec_pretty(&journal).expect("a journal is JSON");
-    let path = Journal::path(sidecar);
-    host.replace(&path, &bytes, Durability::None)
-        .map_err(LogError::io("write", &path))?;
-    let findings = verify_twin(host, place, data, &twin, is_partition);
-    host.sync_all(sidecar)
-        .map_err(LogError::io("sync", sidecar))?;
-    host.exchange(&twin, directory)
-        .map_err(|error| cannot_exchange(error, directory))?;
-    for above in [sidecar, directory.parent().unwrap_or(Path::new("/"))] {
-        host.sync_dir(above).map_err(LogError::io("sync", above))?;
+
+    /// The place, in the twin.
+    fn twin_place(&self) -> Place {
+        let mut place = self.place.clone();
+        place.data = self.twin_data();
+        for (_, directory) in &mut place.partitions {
+            let name = directory.file_name().unwrap_or_default();
+            *directory = place.data.join(name);
+        }
+        let there = |directory: &Path| self.host.stat(directory).is_ok();
+        place.partitions.retain(|(_, directory)| there(directory));
+        place
     }
-    Ok(Applied {
-        sidecar: sidecar.to_owned(),
-        findings,
-    })
+
+    fn write_journal(&self, changes: Vec<Noted>, shared: Vec<Shared>) -> Result<()> {
+        let journal = Journal {
+            version: 1,
+            time_ms: self.host.now_ms(),
+            directory: self.directory.to_owned(),
+            original: self
+                .host
+                .identity(self.directory)
+                .map_err(LogError::io("look at", self.directory))?,
+            changes,
+            shared,
+            result: files(&**self.host, &self.twin(), Path::new(""))?,
+        };
+        let bytes = serde_json::to_vec_pretty(&journal).expect("a journal is JSON");
+        let path = Journal::path(self.sidecar);
+        self.host
+            .replace(&path, &bytes, Durability::None)
+            .map_err(LogError::io("write", &path))
+    }
+
+    /// Makes the twin durable and puts it in the place of the original.
+    fn exchange(&self) -> Result<()> {
+        self.host
+            .sync_all(self.sidecar)
+            .map_err(LogError::io("sync", self.sidecar))?;
+        self.host
+            .exchange(&self.twin(), self.directory)
+            .map_err(|error| cannot_exchange(error, self.directory))?;
+        for above in [
+            self.sidecar,
+            self.directory.parent().unwrap_or(Path::new("/")),
+        ] {
+            self.host
+                .sync_dir(above)
+                .map_err(LogError::io("sync", above))?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes the lock that a server takes, on all of `.lock`.
@@ -234,54 +328,5 @@ fn noted(change: &super::plan::Change) -> Noted {
         path: change.path.clone(),
         what: what.to_owned(),
         why: change.why.clone(),
-    }
-}
-
-/// Verifies the twin of what was meant.
-fn verify_twin(
-    host: &Arc<dyn Host>,
-    place: &Place,
-    data: &Path,
-    twin: &Path,
-    is_partition: bool,
-) -> Vec<Finding> {
-    let moved = |path: &Path| {
-        let below = path.strip_prefix(&place.data).unwrap_or(path);
-        if is_partition {
-            twin.parent().unwrap_or(twin).join(below)
-        } else {
-            twin.join(below)
-        }
-    };
-    let mut twin_place = place.clone();
-    if !is_partition {
-        twin_place.data = twin.to_owned();
-    }
-    for (_, directory) in &mut twin_place.partitions {
-        let there = moved(directory);
-        if host.stat(&there).is_ok() {
-            *directory = there;
-        }
-    }
-    let mut heard = Heard(Vec::new());
-    scope(host, &twin_place, &mut heard).verify(host, &mut heard);
-    for finding in &mut heard.0 {
-        let base = if is_partition {
-            twin.parent().unwrap_or(twin)
-        } else {
-            twin
-        };
-        if let Ok(below) = finding.path.strip_prefix(base) {
-            finding.path = data.join(below);
-        }
-    }
-    heard.0
-}
-
-struct Heard(Vec<Finding>);
-
-impl Events for Heard {
-    fn found(&mut self, finding: Finding) {
-        self.0.push(finding);
     }
 }

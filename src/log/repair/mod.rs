@@ -75,7 +75,16 @@ pub fn plan(
     let scope = scope(host, place, &mut found);
     scope.verify(host, &mut found);
     let findings = found.all;
-    let mut plan = Plan::default();
+    let names: Vec<TopicPartition> = place
+        .partitions
+        .iter()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut plan = leftovers::plan(&**host, &place.data, &names, place.whole)?;
+    if place.is_data {
+        let image = scope.around.image.as_deref();
+        plan.extend(topic_ids::plan(&**host, &place.data, &names, image)?);
+    }
     let mut peer = peer;
     for target in &scope.targets {
         if target
@@ -87,7 +96,11 @@ pub fn plan(
             continue;
         }
         let own = of_partition(&findings, &target.name);
-        if is_log_damaged(&own) {
+        let directory = relative(&target.directory, &place.data);
+        let in_swap = plan.changes.iter().any(|change| {
+            matches!(change.what, What::Rename(_)) && change.path.starts_with(&directory)
+        });
+        if is_log_damaged(&own) && !in_swap {
             let salvaged = log(host, target, &own, options, peer.as_deref_mut())?;
             plan.extend(salvaged);
         }

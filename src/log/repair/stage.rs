@@ -121,34 +121,35 @@ impl Stage<'_> {
         }
     }
 
+    /// The new file is written beside the old one, which it may be made from.
     fn assemble(&mut self, change: &Change, pieces: &[Piece]) -> Result<()> {
         let path = self.twin_data.join(&change.path);
         let original = self.data.join(&change.path);
         self.unshare(&change.path);
-        match self.host.remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(LogError::io("remove", &path)(error));
-            }
-            _ => {}
-        }
-        let file = self.create(&path)?;
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".repaired");
+        let aside = PathBuf::from(aside);
+        let file = self.create(&aside)?;
         let mut at = 0;
         for piece in pieces {
             match piece {
                 Piece::Bytes(bytes) => file
                     .write_at(bytes, at)
-                    .map_err(LogError::io("write", &path))?,
+                    .map_err(LogError::io("write", &aside))?,
                 Piece::Copy { path: from, bytes } => {
                     let from = self.data.join(from);
                     let source = self.open(&from)?;
                     let length = bytes.end - bytes.start;
-                    copy(&*source, &from, bytes.start, length, &*file, &path, at)?;
+                    copy(&*source, &from, bytes.start, length, &*file, &aside, at)?;
                 }
             }
             at += piece.len();
         }
-        file.set_len(at).map_err(LogError::io("extend", &path))?;
-        self.attributes(&original, &path)
+        file.set_len(at).map_err(LogError::io("extend", &aside))?;
+        self.attributes(&original, &aside)?;
+        self.host
+            .rename(&aside, &path)
+            .map_err(LogError::io("rename", &aside))
     }
 
     /// Owner and mode of the original; of something beside it where it is new.
