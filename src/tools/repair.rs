@@ -39,7 +39,7 @@ pub fn run(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<()> {
                 &format!(
                     "{} carried out; the originals are in {} until `ottla repair {} --undo`",
                     count(plan.changes.len() as u64, "change"),
-                    applied.sidecar.display(),
+                    sidecars(&applied.sidecars),
                     options.site
                 ),
             );
@@ -96,6 +96,14 @@ fn plan(
     });
     progress.finish();
     Ok(planned?)
+}
+
+fn sidecars(paths: &[std::path::PathBuf]) -> String {
+    let texts: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    texts.join(", ")
 }
 
 /// How a run that changed nothing ends.

@@ -6,7 +6,7 @@
 //! takes the twin away again.
 
 use super::journal::{Holds, Journal, Noted, Shared, sidecar_path, sidecars};
-use super::plan::{Piece, Plan, What};
+use super::plan::{Change, Piece, Plan, What};
 use super::salvage::Peer;
 use super::stage::{Stage, files, remove_tree};
 use super::{Options, Place};
@@ -22,10 +22,10 @@ use std::sync::Arc;
 const MARGIN: u64 = 16 << 20;
 
 /// What came of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Applied {
-    /// Where the originals are.
-    pub sidecar: PathBuf,
+    /// Where the originals are: one, or one for each partition that stands alone.
+    pub sidecars: Vec<PathBuf>,
     /// What a verification of the result found.
     pub findings: Vec<Finding>,
 }
@@ -46,19 +46,47 @@ pub fn apply(
         .canonical(&place.data)
         .map_err(LogError::io("find", &place.data))?;
     let _held = hold(&**host, &data)?;
-    let directory = match plan.common_directory() {
-        Some(partition) if !place.is_data => data.join(partition),
-        _ => data.clone(),
-    };
-    // A server would refuse a directory that it does not know inside of a data directory.
-    let beside = if place.is_data { &data } else { &directory };
-    let sidecar = new_sidecar(&**host, beside)?;
+    if place.is_data {
+        return exchange_one(host, place, plan, options, peer, &data, &data);
+    }
+    // Partitions without a data directory around them stand for themselves.
+    let mut applied = Applied::default();
+    let mut peer = peer;
+    for (name, _) in &place.partitions {
+        let name = PathBuf::from(name.to_string());
+        let mut own = Plan::default();
+        let is_own = |change: &&Change| change.path.starts_with(&name);
+        own.changes = plan.changes.iter().filter(is_own).cloned().collect();
+        if own.is_empty() {
+            continue;
+        }
+        let mut alone = place.clone();
+        alone.partitions.retain(|(_, path)| path.ends_with(&name));
+        let directory = data.join(&name);
+        let peer = peer.as_deref_mut();
+        let done = exchange_one(host, &alone, &own, options, peer, &data, &directory)?;
+        applied.sidecars.extend(done.sidecars);
+        applied.findings.extend(done.findings);
+    }
+    Ok(applied)
+}
+
+fn exchange_one(
+    host: &Arc<dyn Host>,
+    place: &Place,
+    plan: &Plan,
+    options: Options,
+    peer: Option<&mut (dyn Peer + '_)>,
+    data: &Path,
+    directory: &Path,
+) -> Result<Applied> {
+    let sidecar = new_sidecar(&**host, directory)?;
     let work = Work {
         host,
         place,
         options,
-        data: &data,
-        directory: &directory,
+        data,
+        directory,
         sidecar: &sidecar,
     };
     let outcome = work.stage_and_exchange(plan, peer);
@@ -136,7 +164,7 @@ impl Work<'_> {
             }
         }
         Ok(Applied {
-            sidecar: self.sidecar.to_owned(),
+            sidecars: vec![self.sidecar.to_owned()],
             findings,
         })
     }
@@ -314,7 +342,7 @@ fn cannot_exchange(error: std::io::Error, directory: &Path) -> LogError {
     LogError::io("exchange", directory)(error)
 }
 
-fn noted(change: &super::plan::Change) -> Noted {
+fn noted(change: &Change) -> Noted {
     let what = match &change.what {
         What::Write(_) => "written",
         What::Assemble(_) => "assembled",

@@ -8,7 +8,7 @@ use crate::format::Offset;
 use crate::log::layout::TopicPartition;
 use crate::log::verify::Check;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Everything that is to be done, in the order in which it is done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -205,20 +205,5 @@ impl Plan {
         }
         self.changes = others;
         self.changes.extend(rebuilds);
-    }
-
-    /// The first component that all changes share: the partition's directory where
-    /// only one is changed.
-    pub fn common_directory(&self) -> Option<&Path> {
-        let mut tops = self.changes.iter().map(|change| {
-            let mut components = change.path.components();
-            let top = components.next().map(|top| Path::new(top.as_os_str()));
-            let is_directory = matches!(change.what, What::Rebuild(_)) || components.next().is_some();
-            let moves_out = matches!(&change.what, What::Rename(to) if to.components().next().map(|top| Path::new(top.as_os_str())) != top);
-            let beside = matches!(&change.what, What::Rebuild(rebuild) if rebuild.checkpoints);
-            top.filter(|_| is_directory && !moves_out && !beside)
-        });
-        let first = tops.next()??;
-        tops.all(|top| top == Some(first)).then_some(first)
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// The columns of the partitions' table.
 const PARTITIONS: [&str; 5] = ["partition", "kept", "mended", "lost", "duplicates"];
@@ -168,28 +169,29 @@ fn document(options: &RepairOptions, plan: &Plan, outcome: &Outcome<'_>) -> Vec<
             "why": left.why,
         })
     });
-    let (applied, sidecar, remaining) = match outcome {
-        Outcome::Planned => (false, Value::Null, Value::Null),
+    let (applied, sidecars, remaining) = match outcome {
+        Outcome::Planned => (false, json!([]), Value::Null),
         Outcome::Applied(applied) => {
             let damage = applied.findings.iter().filter(|f| f.severity.is_damage());
-            (
-                true,
-                json!(applied.sidecar.to_string_lossy()),
-                json!(damage.count()),
-            )
+            (true, json!(paths(&applied.sidecars)), json!(damage.count()))
         }
     };
     let value = json!({
         "version": 1,
         "location": options.site.to_string(),
         "applied": applied,
-        "sidecar": sidecar,
+        "sidecars": sidecars,
         "remainingFindings": remaining,
         "partitions": plan.partitions.iter().map(partition).collect::<Vec<_>>(),
         "changes": plan.changes.iter().map(change).collect::<Vec<_>>(),
         "left": left.collect::<Vec<_>>(),
     });
     format!("{value:#}\n").into_bytes()
+}
+
+fn paths(paths: &[PathBuf]) -> Vec<String> {
+    let texts = paths.iter().map(|path| path.display().to_string());
+    texts.collect()
 }
 
 const fn verb(change: &Change) -> &'static str {
