@@ -11,11 +11,13 @@
 
 pub mod beside;
 pub mod finding;
+pub mod manifest;
 pub mod observer;
 pub mod pass;
 pub mod surroundings;
 
 pub use finding::{Check, Finding, Severity};
+pub use manifest::{Manifest, Walked};
 pub use observer::{End, Hole, Observer, Report, Seen};
 pub use pass::{BatchFile, Events, FileKind, Target, Totals, verify};
 pub use surroundings::{Cleanup, Context, Surroundings};

@@ -4,7 +4,7 @@
 use crate::format::checkpoint::OffsetCheckpoint;
 use crate::format::{Offset, PartitionId};
 use crate::host::Host;
-use crate::log::data_dir::{load_image, read_checkpoint};
+use crate::log::data_dir::{load_image, read_checkpoint, read_meta};
 use crate::log::image::Image;
 use crate::log::layout::{
     CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, METADATA_TOPIC, RECOVERY_POINTS,
@@ -28,6 +28,8 @@ pub struct Surroundings {
     pub live: bool,
     /// Whether it has the mark of a clean stop.
     pub clean: bool,
+    /// The cluster's id.
+    pub cluster: Option<String>,
     /// What the metadata log adds up to.
     pub image: Option<Arc<Image>>,
     /// Up to where each partition is on disk for certain.
@@ -84,6 +86,10 @@ impl Surroundings {
             is_data,
             live: Presence::is_served(&**host, data),
             clean: host.stat(&data.join(CLEAN_SHUTDOWN)).is_ok(),
+            cluster: read_meta(&**host, data)
+                .ok()
+                .flatten()
+                .and_then(|meta| meta.cluster_id),
             image: image.map(|(image, _)| Arc::new(image)),
             recovery_points: checkpoint(RECOVERY_POINTS),
             log_starts: checkpoint(LOG_STARTS),

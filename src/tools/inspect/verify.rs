@@ -4,9 +4,13 @@
 mod print;
 
 use super::site::{Scope as Meant, Site};
-use crate::host::Host;
+use crate::host::{Durability, Host};
+use crate::log::LogError;
 use crate::log::layout::TopicPartition;
-use crate::log::verify::{Events, FileKind, Finding, Scope, Surroundings, Target, Totals};
+use crate::log::verify::{
+    Check, Events, FileKind, Finding, Manifest, Scope, Severity, Surroundings, Target, Totals,
+    Walked,
+};
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::VerifyOptions;
 use crate::tools::error::{Result, ToolError};
@@ -25,7 +29,9 @@ pub(super) fn run(options: &VerifyOptions, host: &Arc<dyn Host>) -> Result<()> {
         progress: Progress::towards(host, options.quiet, total),
         counts: Counts::default(),
         only,
+        walked: options.manifest.as_ref().map(|_| Vec::new()),
         failed: None,
+        said: None,
     };
     if scope.around.live && !options.quiet && options.output == DataFormat::Table {
         eprintln!(
@@ -38,6 +44,9 @@ pub(super) fn run(options: &VerifyOptions, host: &Arc<dyn Host>) -> Result<()> {
         out.found(finding);
     }
     let totals = scope.verify(host, &mut out);
+    if let Some(path) = &options.manifest {
+        out.manifest(path, options.write_manifest, &scope, &**host)?;
+    }
     out.progress.finish();
     out.end(&scope, &totals, options)
 }
@@ -102,6 +111,10 @@ struct Output {
     progress: Progress,
     counts: Counts,
     only: Option<PathBuf>,
+    /// The segments, where there is a manifest.
+    walked: Option<Vec<Walked>>,
+    /// What is to be said of the manifest.
+    said: Option<String>,
     /// Standard output failed: nothing more is wanted.
     failed: Option<ToolError>,
 }
@@ -114,6 +127,12 @@ impl Events for Output {
         self.counts.add(&finding);
         let line = self.printer.line(&finding);
         self.print(&line);
+    }
+
+    fn walked(&mut self, segment: Walked) {
+        if let Some(walked) = &mut self.walked {
+            walked.push(segment);
+        }
     }
 
     fn read(&mut self, bytes: u64) -> bool {
@@ -140,6 +159,66 @@ impl Output {
         self.failed = written.err().map(|error| ToolError::stdout(&error));
     }
 
+    /// Checks the segments against a manifest, or writes it.
+    fn manifest(&mut self, path: &Path, write: bool, scope: &Scope, host: &dyn Host) -> Result<()> {
+        let data = &scope.around.data;
+        let segments = self.walked.take().unwrap_or_default();
+        let cluster = scope.around.cluster.clone();
+        let there = Manifest::read(host, path)?;
+        let (Some(there), false) = (there, write) else {
+            if self.counts.damage() + self.counts.unreadable > 0 {
+                self.said = Some(format!(
+                    "{} was not written: it would sign off what is damaged",
+                    path.display()
+                ));
+                return Ok(());
+            }
+            let manifest = Manifest::of(host, data, cluster, &segments)?;
+            host.replace(path, manifest.to_text().as_bytes(), Durability::Synced)
+                .map_err(LogError::io("write", path))?;
+            self.said = Some(format!(
+                "{}: {} listed",
+                path.display(),
+                progress::count(manifest.segments.len() as u64, "segment")
+            ));
+            return Ok(());
+        };
+        let of_manifest = |expected: String, found: String| Finding {
+            check: Check::Manifest,
+            severity: Severity::Wrong,
+            path: path.to_owned(),
+            partition: None,
+            bytes: None,
+            offsets: None,
+            expected: expected.into(),
+            found: found.into(),
+        };
+        let manifest = match there {
+            Ok(manifest) => manifest,
+            Err(bad) => {
+                let expected = format!("in line {}: {}", bad.line, bad.expected);
+                self.found(of_manifest(expected, bad.found));
+                return Ok(());
+            }
+        };
+        if let (Some(listed), Some(own)) = (&manifest.cluster, &cluster)
+            && listed != own
+        {
+            let (expected, found) = (format!("cluster {own}"), format!("cluster {listed}"));
+            self.found(of_manifest(expected, found));
+        }
+        let wanted = |listed: &str| {
+            let file = data.join(listed);
+            scope.whole
+                || scope.targets.iter().any(|target| {
+                    let own = file.parent() == Some(target.directory.as_path());
+                    own && (target.beside || target.files.iter().any(|own| own.path == file))
+                })
+        };
+        manifest.check(host, data, &segments, wanted, self);
+        Ok(())
+    }
+
     /// The summary, and what the whole amounts to.
     fn end(mut self, scope: &Scope, totals: &Totals, options: &VerifyOptions) -> Result<()> {
         let summary = self.printer.summary(scope, totals, &self.counts);
@@ -147,6 +226,9 @@ impl Output {
         if options.output != DataFormat::Json {
             let text = print::words(totals, &self.counts, self.progress.elapsed());
             progress::summary("ottla-inspect", options.quiet, &text);
+        }
+        if let Some(said) = &self.said {
+            progress::summary("ottla-inspect", options.quiet, said);
         }
         if let Some(error) = self.failed {
             return Err(error);

@@ -10,7 +10,7 @@ mod resync;
 
 use super::finding::Finding;
 use super::observer::Observer;
-use super::{Context, Surroundings};
+use super::{Context, Surroundings, Walked};
 use crate::format::Offset;
 use crate::host::{Host, Kind};
 use crate::log::error::{LogError, Result};
@@ -72,6 +72,10 @@ pub struct Totals {
 pub trait Events {
     /// Something is wrong.
     fn found(&mut self, finding: Finding);
+    /// A segment was walked to its end.
+    fn walked(&mut self, segment: Walked) {
+        let _ = segment;
+    }
     /// More of the log was read. `false` ends it early.
     fn read(&mut self, bytes: u64) -> bool {
         let _ = bytes;

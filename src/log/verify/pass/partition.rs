@@ -12,7 +12,7 @@ use crate::format::batch::{HEADER_SIZE, Header, Prefix};
 use crate::host::Host;
 use crate::log::verify::beside;
 use crate::log::verify::observer::{End, Hole, Observer, Seen};
-use crate::log::verify::{Check, Finding, Severity};
+use crate::log::verify::{Check, Finding, Severity, Walked};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -32,6 +32,8 @@ pub(super) struct Walk<'a> {
     /// A finding that may still grow: batches out of order, one behind the other.
     run: Option<Finding>,
     start: Option<Offset>,
+    /// Where the last batch of the file ends.
+    whole: u64,
     legacy: bool,
     intact: bool,
 }
@@ -81,6 +83,7 @@ impl<'a> Walk<'a> {
             gaps: Vec::new(),
             run: None,
             start: None,
+            whole: 0,
             legacy: false,
             intact: true,
         }
@@ -145,12 +148,20 @@ impl<'a> Walk<'a> {
         let goes_on = self.pieces(&place, first, piece);
         if let FileKind::Segment(base) = file.kind {
             self.tell(|observer, report| observer.segment_end(base, report));
+            self.events.walked(Walked {
+                path: file.path.clone(),
+                partition: self.target.name.clone(),
+                length: self.whole,
+                base,
+                end: self.order.next().unwrap_or(base),
+            });
         }
         goes_on
     }
 
     /// A file begins.
     fn enter(&mut self, place: &Place<'_>) {
+        self.whole = 0;
         let FileKind::Segment(base) = place.file.kind else {
             self.order = Order::new(&self.target.context);
             return;
@@ -246,6 +257,7 @@ impl<'a> Walk<'a> {
         let Some(checked) = &found.checked else {
             return;
         };
+        self.whole = found.position + found.size as u64;
         self.totals.batches += 1;
         self.totals.records += checked.records;
         self.legacy |= checked.header.is_none();

@@ -6,6 +6,7 @@ use crate::tools::args::DataFormat;
 use crate::tools::error::Result;
 use crate::tools::inspect::site::Site;
 use clap::Args;
+use std::path::PathBuf;
 
 /// As typed.
 #[derive(Debug, Clone, Args)]
@@ -13,6 +14,14 @@ pub struct VerifyArgs {
     /// DATA, DATA/TOPIC, DATA/TOPIC-P, or a file of a segment
     #[arg(value_name = "LOCATION")]
     location: String,
+
+    /// Checks segments against this list of their hashes; writes it where it is missing
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+
+    /// Writes the list anew instead of checking against it
+    #[arg(long, requires = "manifest")]
+    write_manifest: bool,
 
     #[command(flatten)]
     print: PrintArgs,
@@ -23,6 +32,10 @@ pub struct VerifyArgs {
 pub struct VerifyOptions {
     /// Where.
     pub site: Site,
+    /// The list of hashes.
+    pub manifest: Option<PathBuf>,
+    /// Whether that is written even where it is there.
+    pub write_manifest: bool,
     /// How to print.
     pub output: DataFormat,
     /// Whether only results and errors are printed.
@@ -34,6 +47,8 @@ impl VerifyArgs {
     pub fn validate(self, host: &dyn Host) -> Result<VerifyOptions> {
         Ok(VerifyOptions {
             site: site(&self.location, host)?,
+            manifest: self.manifest,
+            write_manifest: self.write_manifest,
             output: self.print.format(),
             quiet: self.print.quiet,
         })
