@@ -120,10 +120,12 @@ tsv\t'Tab-separated, with a row of names'"
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from transactions" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from transactions" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from transactions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from verify" -l manifest -d 'Checks segments against this list of their hashes; writes it where it is missing' -r -F
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from verify" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from verify" -l write-manifest -d 'Writes the list anew instead of checking against it'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from verify" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -2,6 +2,7 @@
 
 mod consume;
 mod front;
+mod inspect_verify;
 mod produce;
 #[path = "../support/mod.rs"]
 mod support;

@@ -57,8 +57,8 @@ pub struct Seen<'a> {
     /// Of an end-of-transaction marker: whether it commits, and the epoch of the
     /// coordinator.
     pub marker: Option<(bool, i32)>,
-    /// All of it, in Kafka's own topics (`__…`); empty in others, whose bytes are not
-    /// kept.
+    /// All of it, in Kafka's own topics (`__…`) and where it is of magic 0 or 1; else it
+    /// may be empty: bytes that no one looks at are not kept.
     pub bytes: &'a [u8],
     /// Whether all of it can be relied on. Where not, there was a finding about it;
     /// of `summary` and `header` anything may be wrong then.

@@ -28,11 +28,35 @@ pub const TOPICS: [Section; 3] = [
     ("FILES", FILES),
 ];
 /// Behind the options of `ottla inspect`.
-pub const INSPECT: [Section; 1] = [("LOCATIONS", LOCATIONS)];
+pub const INSPECT: [Section; 2] = [("VERIFY", VERIFY), ("LOCATIONS", LOCATIONS)];
 /// Behind the options of `ottla repair`.
 pub const REPAIR: [Section; 1] = [("LOCATIONS", LOCATIONS)];
 /// Behind the options of `ottla`.
 pub const FRONT: [Section; 1] = [("LOCATIONS", LOCATIONS)];
+
+const VERIFY: &str = r#"verify checks every CRC, length, varint, offset, sequence, time and header of every batch and record, decompressed ones too, and holds the files beside the log against it. It prints a line for each finding, and exits with 3 when any is worse than a note, with 1 when files could not be read, else with 0. One thing that is damaged is one finding. Where a server holds the directory, its end may move meanwhile; what it is writing is not taken for damage.
+
+  note          left by a kill, a power cut or a live writer; the next start sees to it
+  rebuildable   Kafka makes it anew; time is lost, no record
+  wrong         readers, producers or a restart get wrong answers
+  loss          records cannot be read, or are gone
+
+  batch-crc batch-length batch-header record compression timestamp
+                one batch or one of its records
+  offset-order offset-gap epoch-order sequence tail segment-order
+                batches and segments in their order
+  offset-index time-index txn-index producer-snapshot leader-epochs
+  partition-metadata
+                files beside a log, against it
+  checkpoint meta-properties clean-shutdown metadata-log quorum-state
+  internal-topic missing-file stray-file directory
+                the data directory
+  manifest      a segment is not as --manifest lists it
+  unreadable    the system did not let it be read
+
+Ranges are shown as START..END, the end not included. --json prints an object a line: {"type":"finding", severity, check, file, topic, partition, byteStart, byteEnd, offsetStart, offsetEnd, expected, found}, null where something does not apply; and at the end {"type":"summary", live, clean, partitions, files, batches, records, bytes, findings (a count for each severity), unreadable, damaged}. Files are named from the data directory on. --output csv and tsv have the columns of a finding.
+
+--manifest FILE writes a list of the segments with the SHA-256 of each where FILE is missing, unless there is damage, and else checks against it. The list is text: a line "SHA-256  LENGTH  BASE  END  PATH" for each segment, and a last one with the hash of the others, so that a change of the list is found too. A segment that has grown behind what is listed is unchanged; one that retention has deleted is a note."#;
 
 const CSV: &str = "The columns of --csv are topic, partition, offset, timestamp, timestampType, leaderEpoch, key, value and headers. A null is an empty field, an empty text a quoted one; headers are those of the JSON envelope.";
 

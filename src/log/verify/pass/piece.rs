@@ -5,7 +5,7 @@
 //! starts is known only when the piece before it was walked, so each thread reads
 //! its range, waits for that, hops from header to header, tells the next one where
 //! to start, and only then checks what it has. It reads into a buffer of its own, which
-//! stays in its core's cache; of most topics only what was found is handed on.
+//! stays in its core's cache; of most batches only what was found is handed on.
 
 use super::batch::{self, Checked, Memory};
 use crate::format::batch::{PREFIX_SIZE, Prefix};
@@ -134,7 +134,8 @@ impl Piece {
         }
     }
 
-    /// Checks the batches that were found, and keeps their bytes where `keep` says so.
+    /// Checks the batches that were found, and keeps their bytes where `keep` says so, or
+    /// any is of magic 0 or 1.
     pub(super) fn check(
         &mut self,
         source: &Source,
@@ -150,7 +151,11 @@ impl Piece {
             let bytes = &buffer.from(found.position)[..found.size];
             found.checked = batch::check(bytes, memory);
         }
-        if keep {
+        let legacy = |found: &Found| {
+            let checked = found.checked.as_ref();
+            checked.is_some_and(|checked| checked.header.is_none())
+        };
+        if keep || self.batches.iter().any(legacy) {
             let first = self.batches[0].position;
             let length = (self.end - first) as usize;
             self.kept.extend_from_slice(&buffer.from(first)[..length]);
