@@ -156,6 +156,9 @@ fn judge_records(
             found: format!("{:#06x}", header.attributes.bits()).into(),
         });
     }
+    if let Some(leftover) = without_producer(batch) {
+        return Err(leftover);
+    }
     if checked.attributes != 0 {
         return Err(Fault {
             check: Check::Record,
@@ -166,6 +169,29 @@ fn judge_records(
         });
     }
     Ok(())
+}
+
+/// Fields of a producer in a batch that has none. Nobody reads them; clients leave −1
+/// or 0 there.
+fn without_producer(batch: &Batch<'_>) -> Option<Fault> {
+    const PRODUCER: Range<usize> = 43..57;
+    if batch.header().producer.is_some() {
+        return None;
+    }
+    let (id, rest) = batch.bytes()[PRODUCER].split_at(8);
+    let (epoch, sequence) = rest.split_at(2);
+    let none = |field: &[u8]| field.iter().all(|byte| *byte == 0xff);
+    let zero = |field: &[u8]| field.iter().all(|byte| *byte == 0);
+    if none(id) && (none(epoch) || zero(epoch)) && (none(sequence) || zero(sequence)) {
+        return None;
+    }
+    Some(Fault {
+        check: Check::BatchHeader,
+        severity: Severity::Note,
+        bytes: Some(PRODUCER.start as u64..PRODUCER.end as u64),
+        expected: "no producer: id -1, epoch and sequence -1 or 0".into(),
+        found: format!("{:02x?}", &batch.bytes()[PRODUCER]).into(),
+    })
 }
 
 /// The latest time in the header (the field starts at byte `at`) against that of the

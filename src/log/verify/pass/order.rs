@@ -112,6 +112,7 @@ impl Order {
                 self.next = Some(base);
             }
             Some(_) => {}
+            // A segment is named after its first offset.
             None => self.next = Some(base),
         }
         verdict
@@ -132,13 +133,16 @@ impl Order {
     pub(super) fn batch(&mut self, checked: &Checked, behind: Behind) -> Verdict {
         let mut verdict = self.offsets(checked, behind);
         if let Some(header) = &checked.header {
-            self.note_cleaning(header);
+            if verdict.intact {
+                self.note_cleaning(header);
+            }
             if verdict.fault.is_none() && !verdict.same_run {
                 verdict.fault = self.leader_epoch(header, behind);
                 verdict.intact = verdict.fault.is_none();
             }
             if verdict.intact {
-                verdict.fault = self.producer(header, checked.marker);
+                let fault = self.producer(header, checked.marker);
+                verdict.fault = verdict.fault.or(fault);
             }
         }
         verdict
@@ -196,6 +200,14 @@ impl Order {
             if !self.forgiving && self.displaced.as_ref() != Some(&(next..first)) {
                 verdict.gap = Some(next..first);
             }
+        }
+        if let Some(fault) = ends_too_late(checked, behind) {
+            self.next = behind.offset;
+            self.forgiving = false;
+            return Verdict {
+                gap: verdict.gap,
+                ..Verdict::bad(fault)
+            };
         }
         self.accept(last);
         verdict
@@ -322,6 +334,23 @@ impl Order {
             first.to_string(),
         ))
     }
+}
+
+/// A batch that says to end behind the start of the next one, which its count of
+/// records does not bear out.
+fn ends_too_late(checked: &Checked, behind: Behind) -> Option<Fault> {
+    let header = checked.header?;
+    let next = behind.offset?;
+    let (first, last) = (header.base_offset, header.last_offset);
+    let dense = header.record_count as i64 == last.get() - first.get() + 1;
+    (first < next && next <= last && !dense).then(|| {
+        fault(
+            Check::BatchHeader,
+            Some(23..27),
+            format!("a last offset before {next}, where the next batch starts"),
+            last.to_string(),
+        )
+    })
 }
 
 fn epoch_order(writer: &Writer, producer: Producer) -> Option<Fault> {

@@ -9,7 +9,7 @@ use super::resync::{self, Trouble};
 use super::{BatchFile, Events, FileKind, Target, Totals};
 use crate::format::Offset;
 use crate::format::batch::{HEADER_SIZE, Header, Prefix};
-use crate::host::Host;
+use crate::host::{Host, Open};
 use crate::log::verify::beside;
 use crate::log::verify::observer::{End, Hole, Observer, Seen};
 use crate::log::verify::{Check, Finding, Severity, Walked};
@@ -22,6 +22,7 @@ use std::sync::Arc;
 const MOST_GAPS: usize = 10_000;
 
 pub(super) struct Walk<'a> {
+    host: Arc<dyn Host>,
     target: &'a Target,
     dispatch: &'a Dispatch<'a>,
     events: &'a mut dyn Events,
@@ -44,8 +45,8 @@ struct Place<'a> {
     file: &'a BatchFile,
     /// The base offset of its name; 0 in a snapshot.
     base: Offset,
-    /// That of the segment behind.
-    next_base: Option<Offset>,
+    /// The segment behind: its base offset and its file.
+    next: Option<(Offset, &'a Path)>,
     source: Arc<Source>,
 }
 
@@ -74,6 +75,7 @@ impl<'a> Walk<'a> {
         };
         observers.extend(events.observer(target));
         Self {
+            host: Arc::clone(host),
             target,
             dispatch,
             events,
@@ -93,11 +95,12 @@ impl<'a> Walk<'a> {
     /// ended early.
     pub(super) fn run(&mut self, first: usize) -> bool {
         for (at, file) in self.target.files.iter().enumerate() {
-            let next_base = match self.target.files.get(at + 1).map(|next| next.kind) {
-                Some(FileKind::Segment(base)) => Some(base),
-                _ => None,
-            };
-            let goes_on = self.file(first + at, file, next_base);
+            let next = self.target.files.get(at + 1);
+            let next = next.and_then(|next| match next.kind {
+                FileKind::Segment(base) => Some((base, next.path.as_path())),
+                FileKind::Snapshot => None,
+            });
+            let goes_on = self.file(first + at, file, next);
             self.end_run();
             self.dispatch.finish(first + at);
             self.totals.files += 1;
@@ -120,7 +123,12 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn file(&mut self, index: usize, file: &'a BatchFile, next_base: Option<Offset>) -> bool {
+    fn file(
+        &mut self,
+        index: usize,
+        file: &'a BatchFile,
+        next: Option<(Offset, &'a Path)>,
+    ) -> bool {
         let first = Ticket {
             file: index,
             ..Ticket::default()
@@ -141,7 +149,7 @@ impl<'a> Walk<'a> {
             index,
             file,
             base,
-            next_base,
+            next,
             source,
         };
         self.enter(&place);
@@ -262,11 +270,13 @@ impl<'a> Walk<'a> {
         self.totals.records += checked.records;
         self.legacy |= checked.header.is_none();
         let odd = self.order.next() != Some(checked.summary.base_offset)
+            || next_start(place, piece, at, found)
+                .is_some_and(|next| next <= checked.summary.last_offset)
             || checked
                 .header
                 .is_some_and(|header| self.order.is_new_epoch(header.leader_epoch));
         let behind = if odd {
-            behind(place, piece, at, found)
+            self.behind(place, piece, at, found)
         } else {
             Behind::default()
         };
@@ -295,6 +305,38 @@ impl<'a> Walk<'a> {
         };
         if matches!(place.file.kind, FileKind::Segment(_)) {
             self.tell(|observer, report| observer.batch(&seen, report));
+        }
+    }
+
+    /// What stands behind a batch, unchecked: in the piece, in the file, or at the start
+    /// of the segment behind.
+    fn behind(&self, place: &Place<'_>, piece: &Piece, at: usize, found: &Found) -> Behind {
+        if let Some(next) = piece
+            .batches
+            .get(at + 1)
+            .and_then(|next| next.checked.as_ref())
+        {
+            return Behind {
+                offset: Some(next.summary.base_offset),
+                epoch: next.summary.leader_epoch,
+            };
+        }
+        let position = found.position + found.size as u64;
+        let mut head = [0; HEADER_SIZE];
+        if position < place.source.limit {
+            return match place.source.file.read_at(&mut head, position) {
+                Ok(read) => of_head(&head[..read]),
+                Err(_) => Behind::default(),
+            };
+        }
+        let Some((base, path)) = &place.next else {
+            return Behind::default();
+        };
+        let file = self.host.open(path, Open::Read);
+        let read = file.and_then(|file| file.read_at(&mut head, 0));
+        Behind {
+            offset: Some(*base),
+            epoch: read.ok().and_then(|read| of_head(&head[..read]).epoch),
         }
     }
 
@@ -347,7 +389,9 @@ impl<'a> Walk<'a> {
         let trouble = resync::diagnose(&place.source, position, lowest, legacy)?;
         let before = self.order.next().unwrap_or(place.base);
         let at_end = trouble.next == place.source.limit;
-        let behind = trouble.next_offset.or(place.next_base.filter(|_| at_end));
+        let behind = trouble
+            .next_offset
+            .or(place.next.map(|next| next.0).filter(|_| at_end));
         let offsets = lost_offsets(before, behind, &trouble);
         let hole = Hole {
             segment: place.base,
@@ -377,7 +421,7 @@ impl<'a> Walk<'a> {
     /// damage; what was on disk for certain is.
     fn tail_severity(&self, place: &Place<'_>, end: Offset, fault: &Fault) -> Severity {
         let context = &self.target.context;
-        let last = place.next_base.is_none() && place.file.kind != FileKind::Snapshot;
+        let last = place.next.is_none() && place.file.kind != FileKind::Snapshot;
         let unsynced = context.recovery_point.is_none_or(|point| end >= point);
         if last && (context.live || (!context.clean && unsynced)) {
             return Severity::Note;
@@ -411,8 +455,11 @@ impl<'a> Walk<'a> {
         mut fault: Fault,
         offsets: Option<Range<Offset>>,
     ) {
-        let whole = 0..found.size as u64;
-        let bytes = fault.bytes.take().unwrap_or(whole);
+        let size = found.size as u64;
+        // What is missing is missing at the end.
+        let bytes = fault.bytes.take().map_or(0..size, |bytes| {
+            bytes.start.min(size.saturating_sub(1))..bytes.end.min(size)
+        });
         fault.bytes = Some(found.position + bytes.start..found.position + bytes.end);
         let finding = self.finding(place, fault, offsets);
         self.report(finding);
@@ -480,31 +527,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What stands behind a batch, unchecked: in the piece, in the file, or the name of
-/// the segment behind.
-fn behind(place: &Place<'_>, piece: &Piece, at: usize, found: &Found) -> Behind {
-    if let Some(next) = piece
-        .batches
-        .get(at + 1)
-        .and_then(|next| next.checked.as_ref())
-    {
-        return Behind {
-            offset: Some(next.summary.base_offset),
-            epoch: next.summary.leader_epoch,
-        };
+/// Where the batch behind says that it starts; the name of the segment behind.
+fn next_start(place: &Place<'_>, piece: &Piece, at: usize, found: &Found) -> Option<Offset> {
+    if let Some(next) = piece.batches.get(at + 1) {
+        let next = next.checked.as_ref().filter(|next| next.header.is_some())?;
+        return Some(next.summary.base_offset);
     }
-    let position = found.position + found.size as u64;
-    if position >= place.source.limit {
-        return Behind {
-            offset: place.next_base,
-            epoch: None,
-        };
-    }
-    let mut head = [0; HEADER_SIZE];
-    match place.source.file.read_at(&mut head, position) {
-        Ok(read) => of_head(&head[..read]),
-        Err(_) => Behind::default(),
-    }
+    let is_last = found.position + found.size as u64 >= place.source.limit;
+    place.next.as_ref().filter(|_| is_last).map(|next| next.0)
 }
 
 fn of_head(head: &[u8]) -> Behind {
