@@ -57,17 +57,27 @@ fn place(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<Place> {
         ))
         .hint("a file is mended together with those beside it: give its directory"));
     }
+    if options.adopt && site.scope != Scope::Data {
+        return Err(
+            ToolError::usage(format!("--adopt: expected a data directory, found {site}"))
+                .hint(format!("ottla repair {} --adopt", site.data.display())),
+        );
+    }
     Ok(Place {
         data: site.data.clone(),
-        is_data: site.is_data,
+        // Adopted, it has the files of one.
+        is_data: site.is_data || options.adopt,
         whole: site.scope == Scope::Data,
         partitions: site.partitions(&**host)?,
     })
 }
 
-const fn how(options: &RepairOptions) -> Options {
+fn how(options: &RepairOptions) -> Options<'_> {
     Options {
         partial: options.partial,
+        adopt: options.adopt,
+        donor: options.from.as_deref().filter(|_| options.adopt),
+        abort: options.abort_transaction,
     }
 }
 
@@ -111,7 +121,7 @@ fn planned(options: &RepairOptions, plan: &Plan, findings: &[Finding]) -> Result
     let site = &options.site;
     if !plan.is_empty() {
         let changes = count(plan.changes.len() as u64, "change");
-        let flags = if options.partial { " --partial" } else { "" };
+        let flags = flags(options);
         return Err(
             ToolError::damage(format!("{site}: {changes} planned, nothing done yet")).hint(
                 format!("`ottla repair {site}{flags} --apply` carries it out"),
@@ -123,6 +133,24 @@ fn planned(options: &RepairOptions, plan: &Plan, findings: &[Finding]) -> Result
     }
     summary(NAME, options.quiet, &format!("{site}: nothing to repair"));
     Ok(())
+}
+
+/// The options that say what is planned, to be typed again.
+fn flags(options: &RepairOptions) -> String {
+    let mut flags = String::new();
+    if options.partial {
+        flags.push_str(" --partial");
+    }
+    if let Some(from) = &options.from {
+        flags.push_str(&format!(" --from {}", from.display()));
+    }
+    if options.adopt {
+        flags.push_str(" --adopt");
+    }
+    if let Some(producer) = options.abort_transaction {
+        flags.push_str(&format!(" --abort-transaction {producer}"));
+    }
+    flags
 }
 
 /// How a run ends that left something.

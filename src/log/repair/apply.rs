@@ -39,7 +39,7 @@ pub fn apply(
     host: &Arc<dyn Host>,
     place: &Place,
     plan: &Plan,
-    options: Options,
+    options: Options<'_>,
     peer: Option<&mut (dyn Peer + '_)>,
 ) -> Result<Applied> {
     let data = host
@@ -75,7 +75,7 @@ fn exchange_one(
     host: &Arc<dyn Host>,
     place: &Place,
     plan: &Plan,
-    options: Options,
+    options: Options<'_>,
     peer: Option<&mut (dyn Peer + '_)>,
     data: &Path,
     directory: &Path,
@@ -103,7 +103,7 @@ const MOST_ROUNDS: usize = 3;
 struct Work<'a> {
     host: &'a Arc<dyn Host>,
     place: &'a Place,
-    options: Options,
+    options: Options<'a>,
     data: &'a Path,
     directory: &'a Path,
     sidecar: &'a Path,
@@ -142,10 +142,13 @@ impl Work<'_> {
         let mut findings = Vec::new();
         for round in 1..=MOST_ROUNDS {
             let place = self.twin_place();
-            let (more, found) =
-                super::plan(host, &place, self.options, peer.as_deref_mut(), &mut |_| {
+            let (more, found) = match self.options.abort {
+                // Nothing else is asked for.
+                Some(_) => (Plan::default(), super::verified(host, &place)),
+                None => super::plan(host, &place, self.options, peer.as_deref_mut(), &mut |_| {
                     true
-                })?;
+                })?,
+            };
             findings = found;
             if more.is_empty() || round == MOST_ROUNDS {
                 break;

@@ -28,11 +28,13 @@ mod units;
 pub use plan::{Change, Left, Piece, Plan, Rebuild, Salvage, Step, What};
 
 use super::error::Result;
-use super::layout::{Suffix, TopicPartition};
+use super::layout::{METADATA_TOPIC, Suffix, TopicPartition};
 use super::partition::read_epochs;
 use super::verify::{Events, FileKind, Finding, Observer, Scope, Severity, Surroundings, Target};
+use crate::format::ProducerId;
 use crate::host::Host;
 use salvage::{Patient, Peer};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use units::Collector;
@@ -52,39 +54,48 @@ pub struct Place {
 
 /// How far a repair goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct Options<'a> {
     /// Whether records are saved from batches of which a part is damaged.
     pub partial: bool,
+    /// Whether metadata that is lost, or another cluster's, is made anew.
+    pub adopt: bool,
+    /// The data directory of a node whose metadata log tells configs, where the own
+    /// one is lost.
+    pub donor: Option<&'a Path>,
+    /// The producer whose open transaction is ended: then nothing else is done.
+    pub abort: Option<ProducerId>,
 }
 
 /// Verifies the place and plans how to mend what is found.
 ///
 /// # Errors
-/// Where the system refuses to let it be read.
+/// Where the system refuses to let it be read; `Invalid` where the transaction that
+/// is to be ended is not open.
 pub fn plan(
     host: &Arc<dyn Host>,
     place: &Place,
-    options: Options,
+    options: Options<'_>,
     peer: Option<&mut (dyn Peer + '_)>,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(Plan, Vec<Finding>)> {
+    if let Some(producer) = options.abort {
+        return Ok((end_transaction(host, place, producer)?, Vec::new()));
+    }
     let mut found = Findings {
         all: Vec::new(),
         progress,
     };
     let scope = scope(host, place, &mut found);
     scope.verify(host, &mut found);
-    let findings = found.all;
-    let names: Vec<TopicPartition> = place
-        .partitions
+    let mut findings = found.all;
+    let (mut plan, founded) = unfinished(host, place, options, &scope.around)?;
+    // What is seen to already is not mended twice.
+    let claimed: BTreeSet<PathBuf> = plan
+        .changes
         .iter()
-        .map(|(name, _)| name.clone())
+        .map(|change| place.data.join(&change.path))
         .collect();
-    let mut plan = leftovers::plan(&**host, &place.data, &names, place.whole)?;
-    if place.is_data {
-        let image = scope.around.image.as_deref();
-        plan.extend(topic_ids::plan(&**host, &place.data, &names, image)?);
-    }
+    findings.retain(|finding| !claimed.contains(&finding.path));
     let mut peer = peer;
     for target in &scope.targets {
         if target
@@ -92,6 +103,7 @@ pub fn plan(
             .iter()
             .all(|file| file.kind == FileKind::Snapshot)
             && !target.beside
+            || founded && target.name.topic == METADATA_TOPIC
         {
             continue;
         }
@@ -113,6 +125,57 @@ pub fn plan(
     Ok((plan, findings))
 }
 
+/// What a verification of a place finds.
+pub(crate) fn verified(host: &Arc<dyn Host>, place: &Place) -> Vec<Finding> {
+    let mut found = Findings {
+        all: Vec::new(),
+        progress: &mut |_| true,
+    };
+    scope(host, place, &mut found).verify(host, &mut found);
+    found.all
+}
+
+fn end_transaction(host: &Arc<dyn Host>, place: &Place, producer: ProducerId) -> Result<Plan> {
+    let around = Surroundings::read(host, &place.data, place.is_data);
+    abort::Abort {
+        data: &place.data,
+        partitions: &names(place),
+        image: around.image.as_deref(),
+        producer,
+    }
+    .plan(host)
+}
+
+/// Plans what does not ask what batches hold: lost metadata, leftovers, ids of
+/// topics; and whether there will be another metadata log.
+fn unfinished(
+    host: &Arc<dyn Host>,
+    place: &Place,
+    options: Options<'_>,
+    around: &Surroundings,
+) -> Result<(Plan, bool)> {
+    let mut names = names(place);
+    let mut plan = Plan::default();
+    let mut founded = false;
+    if options.adopt {
+        plan = adopt::plan(&**host, &place.data, options.donor)?;
+        let metadata = TopicPartition::new(METADATA_TOPIC, 0);
+        let mut changes = plan.changes.iter();
+        founded = changes.any(|change| change.path.starts_with(metadata.to_string()));
+        names.retain(|name| !founded || *name != metadata);
+    } else if place.is_data {
+        let image = around.image.as_deref();
+        plan = topic_ids::plan(&**host, &place.data, &names, image)?;
+    }
+    plan.extend(leftovers::plan(&**host, &place.data, &names, place.whole)?);
+    Ok((plan, founded))
+}
+
+fn names(place: &Place) -> Vec<TopicPartition> {
+    let names = place.partitions.iter();
+    names.map(|(name, _)| name.clone()).collect()
+}
+
 /// What a place is to a verification.
 pub(crate) fn scope(host: &Arc<dyn Host>, place: &Place, events: &mut dyn Events) -> Scope {
     let around = Surroundings::read(host, &place.data, place.is_data);
@@ -126,7 +189,7 @@ fn log(
     host: &Arc<dyn Host>,
     target: &Target,
     findings: &[Finding],
-    options: Options,
+    options: Options<'_>,
     peer: Option<&mut (dyn Peer + '_)>,
 ) -> Result<Plan> {
     let collector = Collector::default();

@@ -91,6 +91,9 @@ fn for_people(plan: &Plan) -> String {
         let _ = writeln!(text, "left      {}", left.path.display());
         let _ = writeln!(text, "          {}: {}", left.check, left.why);
     }
+    for note in &plan.notes {
+        let _ = writeln!(text, "note      {note}");
+    }
     text
 }
 
@@ -185,6 +188,7 @@ fn document(options: &RepairOptions, plan: &Plan, outcome: &Outcome<'_>) -> Vec<
         "partitions": plan.partitions.iter().map(partition).collect::<Vec<_>>(),
         "changes": plan.changes.iter().map(change).collect::<Vec<_>>(),
         "left": left.collect::<Vec<_>>(),
+        "notes": plan.notes,
     });
     format!("{value:#}\n").into_bytes()
 }
