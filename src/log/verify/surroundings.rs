@@ -2,10 +2,10 @@
 //! is damaged there is `None` here, and a finding of [`super::beside`].
 
 use crate::format::checkpoint::OffsetCheckpoint;
-use crate::format::{Offset, PartitionId};
+use crate::format::{Offset, PartitionId, Uuid};
 use crate::host::Host;
 use crate::log::data_dir::{load_image, read_checkpoint, read_meta};
-use crate::log::image::Image;
+use crate::log::image::{Image, Topic};
 use crate::log::layout::{
     CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, METADATA_TOPIC, RECOVERY_POINTS,
     TopicPartition,
@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub clean: bool,
     /// The cluster's id.
     pub cluster: Option<String>,
+    /// Whether it has a metadata log.
+    pub kraft: bool,
     /// What the metadata log adds up to.
     pub image: Option<Arc<Image>>,
     /// Up to where each partition is on disk for certain.
@@ -55,8 +57,17 @@ pub struct Context {
     pub log_start: Option<Offset>,
     /// Its high watermark.
     pub high_watermark: Option<Offset>,
+    /// Up to where the cleaner got, where it was.
+    pub cleaned: Option<Offset>,
     /// The cleanup policy, where the metadata is there to tell it.
     pub cleanup: Option<Cleanup>,
+    /// The topic's id, where the metadata is there to tell it.
+    pub topic_id: Option<Uuid>,
+    /// How many partitions the topic has, where the metadata is there to tell it.
+    pub partitions: Option<u32>,
+    /// Whether the directory is one of Kafka without ZooKeeper, which wants a
+    /// `partition.metadata` in each partition.
+    pub kraft: bool,
 }
 
 /// A topic's cleanup policy.
@@ -78,13 +89,13 @@ impl Surroundings {
                 .flatten()
         };
         let metadata = data.join(format!("{METADATA_TOPIC}-0"));
-        let image = (is_data && is_directory(&**host, &metadata))
-            .then(|| load_image(host, &metadata).ok())
-            .flatten();
+        let kraft = is_data && is_directory(&**host, &metadata);
+        let image = kraft.then(|| load_image(host, &metadata).ok()).flatten();
         Self {
             data: data.to_owned(),
             is_data,
             live: Presence::is_served(&**host, data),
+            kraft,
             clean: host.stat(&data.join(CLEAN_SHUTDOWN)).is_ok(),
             cluster: read_meta(&**host, data)
                 .ok()
@@ -111,8 +122,21 @@ impl Surroundings {
             recovery_point: find(&self.recovery_points),
             log_start: find(&self.log_starts),
             high_watermark: find(&self.high_watermarks),
+            cleaned: find(&self.cleaned),
             cleanup: self.cleanup(name),
+            topic_id: match name.topic.as_str() {
+                METADATA_TOPIC => Some(Uuid::METADATA_TOPIC),
+                other => self.topic(other).map(|topic| topic.id),
+            },
+            partitions: self
+                .topic(&name.topic)
+                .and_then(|topic| u32::try_from(topic.partitions.len()).ok()),
+            kraft: self.kraft,
         }
+    }
+
+    fn topic(&self, name: &str) -> Option<&Topic> {
+        self.image.as_ref()?.topic(name)
     }
 
     fn cleanup(&self, name: &TopicPartition) -> Option<Cleanup> {
