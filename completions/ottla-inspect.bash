@@ -385,12 +385,24 @@ _ottla__inspect() {
             return 0
             ;;
         ottla__subcmd__inspect__subcmd__metadata)
-            opts="-q -h --output --json --quiet --help"
+            opts="-q -h --only --at --log --from --secrets --output --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -W "features quorum brokers controllers topics partitions reassignments configs acls quotas users tokens" -- "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json csv tsv" -- "${cur}"))
                     return 0

@@ -72,10 +72,26 @@ tsv\t'Tab-separated, with a row of names'"
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l only -d 'Shows these sections only' -r -f -a "features\t'Finalised feature levels'
+quorum\t'The voters of the metadata log'
+brokers\t'Registered brokers'
+controllers\t'Registered controllers'
+topics\t'Topics with their ids'
+partitions\t'Partitions: leaders, epochs, replicas'
+reassignments\t'Partitions whose replicas are being moved'
+configs\t'Configs of topics, brokers, groups and client metrics'
+acls\t'ACLs'
+quotas\t'Client quotas'
+users\t'SCRAM users'
+tokens\t'Delegation tokens'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l at -d 'Shows the metadata as it was once the record at OFFSET counted' -r
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l from -d 'Starts the log at OFFSET' -r
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l log -d 'Prints the log itself, record by record'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l secrets -d 'Shows passwords and the keys of SCRAM users too'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand metadata" -s h -l help -d 'Print help (see more with \'--help\')'

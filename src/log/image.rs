@@ -143,6 +143,11 @@ impl Image {
         self.nodes.control(record);
     }
 
+    /// Takes the leader of the metadata log from elsewhere.
+    pub const fn set_leader(&mut self, leader: Option<NodeId>) {
+        self.nodes.leader = leader;
+    }
+
     /// The topic whose name is most like this one, if any is.
     pub fn nearest_topic(&self, name: &str) -> Option<String> {
         let near = |other: &&String| {

@@ -2,15 +2,17 @@
 //! any offset that its segments and snapshots still reach. Damage ends the reading
 //! and is told beside what was read before it.
 
+use super::data_dir::MOST_SMALL_FILE;
 use super::error::{LogError, Result};
 use super::image::Image;
-use super::layout::{Suffix, segment_file};
+use super::layout::{QUORUM_STATE, Suffix, segment_file};
 use super::partition::Listing;
 use super::scan::{Found, Scanner, Stop};
 use crate::format::any_batch::AnyBatch;
 use crate::format::batch::{Scratch, UncheckedBatch};
 use crate::format::control::ControlRecord;
 use crate::format::metadata::VersionedRecord;
+use crate::format::quorum_state::{QuorumState, QuorumStateVersion};
 use crate::format::{FormatError, LeaderEpoch, Offset, Timestamp};
 use crate::host::{Host, Open};
 use std::ops::ControlFlow;
@@ -202,6 +204,34 @@ impl ImageAt {
     /// `OffsetOutOfRange` where no snapshot and no segment reaches back that far;
     /// `Io`.
     pub fn read(host: &Arc<dyn Host>, source: &Source, at: Option<Offset>) -> Result<Self> {
+        let mut this = Self::replay(host, source, at)?;
+        if let (Source::Directory(directory), None) = (source, at) {
+            this.ask_quorum_state(&**host, directory);
+        }
+        Ok(this)
+    }
+
+    /// A snapshot does not name the leader, nor the voters of a static quorum:
+    /// `quorum-state` does.
+    fn ask_quorum_state(&mut self, host: &dyn Host, directory: &Path) {
+        let bytes = host.read(&directory.join(QUORUM_STATE), MOST_SMALL_FILE);
+        let Some(state) = bytes.ok().and_then(|bytes| QuorumState::parse(&bytes).ok()) else {
+            return;
+        };
+        if self.image.nodes().leader.is_none() {
+            self.image.set_leader(state.leader_id);
+        }
+        if let QuorumStateVersion::V0 {
+            current_voters: Some(voters),
+            ..
+        } = state.version
+            && self.image.voters().is_empty()
+        {
+            self.image.set_voters(voters.into_iter());
+        }
+    }
+
+    fn replay(host: &Arc<dyn Host>, source: &Source, at: Option<Offset>) -> Result<Self> {
         let Source::Directory(directory) = source else {
             let mut this = Self::default();
             this.take(host, source, Offset::ZERO, at)?;

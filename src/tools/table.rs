@@ -11,15 +11,15 @@ use tabled::settings::{Alignment, Padding, Style};
 /// Rows under names. Names are stable: scripts rely on them.
 #[derive(Debug, Clone)]
 pub struct Table {
-    names: &'static [&'static str],
+    names: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Table {
     /// No rows yet.
-    pub const fn new(names: &'static [&'static str]) -> Self {
+    pub fn new(names: &'static [&'static str]) -> Self {
         Self {
-            names,
+            names: names.to_vec(),
             rows: Vec::new(),
         }
     }
@@ -28,6 +28,34 @@ impl Table {
     pub fn push(&mut self, row: Vec<Value>) {
         assert_eq!(row.len(), self.names.len(), "a cell for each name");
         self.rows.push(row);
+    }
+
+    /// How many rows it has.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Its rows, a cell for each name.
+    pub fn rows(&self) -> &[Vec<Value>] {
+        &self.rows
+    }
+
+    /// Whether it has no rows.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// These columns only, in this order.
+    #[must_use]
+    pub fn select(self, names: &[&str]) -> Self {
+        let place = |name: &&str| self.names.iter().position(|other| other == name);
+        let places: Vec<usize> = names.iter().filter_map(place).collect();
+        assert_eq!(places.len(), names.len(), "known columns");
+        let pick = |row: &Vec<Value>| places.iter().map(|at| row[*at].clone()).collect();
+        Self {
+            rows: self.rows.iter().map(pick).collect(),
+            names: places.iter().map(|at| self.names[*at]).collect(),
+        }
     }
 
     /// The rows as JSON objects.

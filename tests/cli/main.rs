@@ -3,6 +3,7 @@
 mod consume;
 mod front;
 mod inspect_verify;
+mod inspect_metadata;
 mod produce;
 #[path = "../support/mod.rs"]
 mod support;

@@ -238,7 +238,12 @@ pub(crate) fn camel_case(name: &str) -> String {
 
 /// Bytes as they stand in Kafka's JSON.
 pub(crate) fn base64_json(bytes: &[u8]) -> Value {
-    Value::String(STANDARD.encode(bytes))
+    Value::String(base64_text(bytes))
+}
+
+/// Bytes in padded standard base64.
+pub fn base64_text(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 /// Whether a nullable struct is there.

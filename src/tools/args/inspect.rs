@@ -3,6 +3,7 @@
 mod diff;
 mod explain;
 mod look;
+mod metadata;
 mod records;
 mod stats;
 mod verify;
@@ -10,6 +11,7 @@ mod verify;
 pub use diff::{DiffArgs, DiffOptions};
 pub use explain::{ExplainArgs, ExplainOptions};
 pub use look::{LookArgs, LookOptions};
+pub use metadata::{MetadataArgs, MetadataOptions, Section};
 pub use records::{RecordsArgs, RecordsOptions};
 pub use stats::{StatsArgs, StatsOptions};
 pub use verify::{VerifyArgs, VerifyOptions};
@@ -58,7 +60,7 @@ enum WhatArgs {
     /// Prints producer snapshots and KRaft snapshots
     Snapshot(LookArgs),
     /// Prints the metadata: topics, configs, brokers, ACLs, quotas, features
-    Metadata(LookArgs),
+    Metadata(MetadataArgs),
     /// Prints committed offsets and lag
     Groups(LookArgs),
     /// Prints open, hanging and aborted transactions
@@ -87,7 +89,7 @@ pub enum InspectOptions {
     /// Snapshots.
     Snapshot(LookOptions),
     /// The metadata.
-    Metadata(LookOptions),
+    Metadata(MetadataOptions),
     /// Consumer groups.
     Groups(LookOptions),
     /// Transactions.

@@ -28,7 +28,11 @@ pub const TOPICS: [Section; 3] = [
     ("FILES", FILES),
 ];
 /// Behind the options of `ottla inspect`.
-pub const INSPECT: [Section; 2] = [("VERIFY", VERIFY), ("LOCATIONS", LOCATIONS)];
+pub const INSPECT: [Section; 3] = [
+    ("METADATA", INSPECT_METADATA),
+    ("VERIFY", VERIFY),
+    ("LOCATIONS", LOCATIONS),
+];
 /// Behind the options of `ottla repair`.
 pub const REPAIR: [Section; 1] = [("LOCATIONS", LOCATIONS)];
 /// Behind the options of `ottla`.
@@ -128,3 +132,26 @@ of a description, one row a partition:
   topic partition leaderEpoch logStartOffset endOffset segments bytes
 
 --output json describes a topic as one object, its partitions and configs in it.";
+
+const INSPECT_METADATA: &str = r"inspect metadata --json prints one object: offset, epoch and timestamp of the last record that counts, snapshot (the file that the metadata was read from, or null), clusterId, nodeId, metadataVersion and its release, kraftVersion, leader, nextProducerId, zkMigration (0 to 3, or null), pendingRecords (of a metadata transaction without an end, or null), damage (texts; what was read ends there), and an array for each section:
+
+  features       feature level release
+  quorum         voter leader directoryId endpoints
+  brokers        broker epoch fenced controlledShutdown rack endpoints
+                 features logDirs cordonedLogDirs incarnationId
+  controllers    controller endpoints features incarnationId
+  topics         topic topicId partitions internal
+  partitions     topic partition leader leaderEpoch partitionEpoch replicas
+                 isr elr lastKnownElr adding removing recovering directories
+  reassignments  topic partition replicas adding removing
+  configs        resourceType resourceName config value
+  acls           id principal permission operation resourceType resourceName
+                 patternType host
+  quotas         entity quota value
+  users          user mechanism iterations salt storedKey serverKey
+  tokens         tokenId owner requester renewers issueTimestamp
+                 expiryTimestamp maxTimestamp
+
+Passwords among configs are [hidden], salt and keys null, without --secrets. CSV and TSV take one section and have the same names.
+
+With --log each record is an object on a line: offset, epoch, timestamp, type, version and data, in the names of Kafka's own dump.";

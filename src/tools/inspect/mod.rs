@@ -11,6 +11,7 @@ pub mod site;
 mod snapshot;
 mod stats;
 mod summary;
+mod time;
 mod transactions;
 mod verify;
 

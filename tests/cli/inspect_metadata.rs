@@ -1,0 +1,180 @@
+//! `ottla inspect metadata`, on directories that Kafka wrote.
+
+use crate::{Place, support};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const SECTIONS: [&str; 11] = [
+    "features",
+    "quorum",
+    "brokers",
+    "controllers",
+    "topics",
+    "partitions",
+    "configs",
+    "acls",
+    "quotas",
+    "users",
+    "tokens",
+];
+
+fn dynamic() -> Place {
+    let place = Place::new();
+    support::unpack(support::DYNAMIC, &place.path(""));
+    place
+}
+
+fn document(place: &Place, line: &str) -> Value {
+    serde_json::from_str(&place.ok(&format!("inspect metadata {line} --json"))).unwrap()
+}
+
+#[test]
+fn the_image_says_who_is_there_and_what_they_may() {
+    let place = dynamic();
+    let found = document(&place, "data");
+    assert_eq!(
+        (&found["offset"], &found["release"], &found["kraftVersion"]),
+        (&json!(531), &json!("4.3-IV0"), &json!(1))
+    );
+    assert_eq!(found["leader"], 1);
+    assert_eq!(found["damage"], json!([]));
+    let broker = &found["brokers"][0];
+    assert_eq!(broker["endpoints"], json!(["PLAINTEXT://127.0.0.1:29192"]));
+    assert_eq!(broker["fenced"], true);
+    assert_eq!(
+        found["quotas"][0],
+        json!({
+            "entity": {"client-id": "c1", "user": "alice"},
+            "quota": "producer_byte_rate",
+            "value": 1048576.0,
+        })
+    );
+    assert_eq!(found["acls"][0]["patternType"], "PREFIXED");
+    assert_eq!(found["users"][0]["salt"], Value::Null);
+    let secret = document(&place, "data --secrets --only users");
+    assert!(secret["users"][0]["salt"].is_string());
+    assert!(secret.get("topics").is_none());
+}
+
+/// Kafka's snapshot of an offset, and what our replay of the log up to it adds up to.
+#[test]
+fn replaying_the_log_gives_what_kafkas_snapshots_hold() {
+    let place = dynamic();
+    for (snapshot, at) in [
+        ("00000000000000000376-0000000001.checkpoint", 375),
+        ("00000000000000000530-0000000001.checkpoint", 529),
+    ] {
+        let file = format!("data/__cluster_metadata-0/{snapshot}");
+        let theirs = document(&place, &file);
+        std::fs::rename(place.path(&file), place.path("aside")).unwrap();
+        let ours = document(&place, &format!("data --at {at}"));
+        std::fs::rename(place.path("aside"), place.path(&file)).unwrap();
+        assert_ne!(ours["snapshot"], json!(snapshot));
+        for section in SECTIONS {
+            if section == "quorum" {
+                // A snapshot does not say who leads.
+                assert_eq!(theirs[section][0]["voter"], ours[section][0]["voter"]);
+                continue;
+            }
+            assert_eq!(theirs[section], ours[section], "{section} at {at}");
+        }
+        assert_eq!(theirs["nextProducerId"], ours["nextProducerId"]);
+        assert_eq!(document(&place, &format!("data --at {at}"))["offset"], at);
+    }
+}
+
+#[test]
+fn the_log_says_what_kafkas_dump_says() {
+    let place = dynamic();
+    let dump = place.path("dump/__cluster_metadata-0,00000000000000000000.log.txt");
+    let dump = std::fs::read_to_string(dump).unwrap();
+    let theirs: BTreeMap<i64, Value> = dump
+        .lines()
+        .filter_map(|line| {
+            let (offset, rest) = line.strip_prefix("| offset: ")?.split_once(' ')?;
+            let (_, payload) = rest.split_once(" payload: ")?;
+            let payload = serde_json::from_str(payload).unwrap();
+            Some((offset.parse().unwrap(), payload))
+        })
+        .collect();
+    let text = place.ok("inspect metadata data --log --secrets --json");
+    let mut compared = 0;
+    for line in text.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        if let Some(theirs) = theirs.get(&record["offset"].as_i64().unwrap()) {
+            assert_eq!(record["type"], theirs["type"]);
+            assert_eq!(record["version"], theirs["version"]);
+            assert_eq!(record["data"], theirs["data"]);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, theirs.len());
+    assert!(compared > 500, "{compared}");
+    let hidden = place.ok("inspect metadata data --log --json");
+    assert!(hidden.contains(r#""salt":"[hidden]""#));
+    let some = place.ok("inspect metadata data --log --from 5 --at 6");
+    assert_eq!(some.lines().count(), 4, "{some}");
+}
+
+#[test]
+fn tables_fit_80_columns_and_rows_have_stable_names() {
+    let place = dynamic();
+    let text = place.ok("inspect metadata data");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    for heading in ["features: 6", "topics: 6", "acls: 1", "users: 2"] {
+        assert!(
+            text.lines().any(|line| line == heading),
+            "{heading}: {text}"
+        );
+    }
+    let rows = place.ok("inspect metadata data --only acls --output csv");
+    assert_eq!(
+        rows.lines().next(),
+        Some("id,principal,permission,operation,resourceType,resourceName,patternType,host")
+    );
+    place
+        .run("inspect metadata data --output csv")
+        .fails(2, &["--only"]);
+    place
+        .run("inspect metadata data --at 9999")
+        .fails(1, &["no offset 9999", "531 at most"]);
+    place
+        .run("inspect metadata data/__consumer_offsets-0")
+        .fails(2, &["expected a data directory"]);
+}
+
+#[test]
+fn damage_ends_the_reading_and_exits_3() {
+    let place = dynamic();
+    let log = place.path("data/__cluster_metadata-0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&log, bytes).unwrap();
+    let whole = document(&place, "data");
+    assert_eq!(whole["offset"], 531, "the snapshot is behind the damage");
+    let found = place.run("inspect metadata data --log --json");
+    assert_eq!(found.code, 3);
+    assert!(found.text.lines().count() > 50);
+    assert!(
+        found.errors.contains("as far as it can be read"),
+        "{}",
+        found.errors
+    );
+    let found = place.run("inspect metadata data --at 300 --json");
+    assert_eq!(found.code, 3);
+    let document: Value = serde_json::from_str(&found.text).unwrap();
+    assert_eq!(document["damage"].as_array().unwrap().len(), 1);
+    assert_eq!(document["brokers"].as_array().unwrap().len(), 1);
+
+    let snapshot = "data/__cluster_metadata-0/00000000000000000530-0000000001.checkpoint";
+    let mut bytes = std::fs::read(place.path(snapshot)).unwrap();
+    let footer = bytes.len() - 30;
+    bytes[footer] ^= 1;
+    std::fs::write(place.path(snapshot), bytes).unwrap();
+    let found = place.run(&format!("inspect metadata {snapshot}"));
+    assert_eq!(found.code, 3);
+    assert!(found.text.contains("features"));
+}
