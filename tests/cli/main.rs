@@ -2,8 +2,8 @@
 
 mod consume;
 mod front;
-mod inspect_verify;
 mod inspect_metadata;
+mod inspect_verify;
 mod produce;
 #[path = "../support/mod.rs"]
 mod support;
