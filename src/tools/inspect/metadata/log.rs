@@ -154,10 +154,10 @@ fn hide(name: &str, data: &mut Value) {
                 data[field] = json!(HIDDEN);
             }
         }
-        "CONFIG_RECORD" => {
-            if data["name"].as_str().is_some_and(is_secret) && !data["value"].is_null() {
-                data["value"] = json!(HIDDEN);
-            }
+        "CONFIG_RECORD"
+            if data["name"].as_str().is_some_and(is_secret) && !data["value"].is_null() =>
+        {
+            data["value"] = json!(HIDDEN);
         }
         _ => {}
     }
