@@ -133,6 +133,8 @@ impl Walk<'_> {
             head_size,
             value_at,
             value_size,
+            value: pair_at(self.bytes, start + value_at)?,
+            size: end - start,
         };
         let walk = Self {
             at: end,
@@ -162,6 +164,7 @@ impl Walk<'_> {
         let fixed = bytes_below(shape.head_size) & !(low | high << 1) | 1;
         let (value_low, value_high) = two_bytes(shape.value_size);
         let ends = if shape.value_size == 1 { 0x80 } else { 0x8080 };
+        let whole = bytes_below(shape.value_size);
         let goes_on = if shape.value_size == 1 { 0 } else { 0x80 };
         let rest = 2 * (shape.value_at - shape.length_size + shape.value_size + 1) as u64;
         let step = 2 << (8 * shape.delta_at);
@@ -176,14 +179,18 @@ impl Walk<'_> {
             ) else {
                 break;
             };
-            let length = word & low | word >> 1 & high;
-            let end = at + shape.length_size + (length >> 1) as usize;
-            let takes = rest + (value & value_low | value >> 1 & value_high);
-            if (word ^ expected) & fixed != 0
-                || length != takes
-                || value & ends != goes_on
-                || self.bytes.get(end - 1) != Some(&0)
-            {
+            let end = if word == expected && value & whole == shape.value & whole {
+                // Nothing but the offset differs.
+                at + shape.size
+            } else {
+                let length = word & low | word >> 1 & high;
+                let takes = rest + (value & value_low | value >> 1 & value_high);
+                if (word ^ expected) & fixed != 0 || length != takes || value & ends != goes_on {
+                    break;
+                }
+                at + shape.length_size + (length >> 1) as usize
+            };
+            if self.bytes.get(end - 1) != Some(&0) {
                 break;
             }
             at = end;
@@ -265,6 +272,10 @@ struct Shape {
     head_size: usize,
     value_at: usize,
     value_size: usize,
+    /// The two bytes where the value's length begins.
+    value: u64,
+    /// All of it.
+    size: usize,
 }
 
 /// A varint's value before zigzag is taken off it.
