@@ -16,6 +16,13 @@ pub(crate) struct Seen {
     pub(crate) headers: Vec<u8>,
 }
 
+impl Seen {
+    /// Whether it is a `NoOpRecord` of the metadata log.
+    pub(crate) fn does_nothing(&self) -> bool {
+        self.key.is_none() && self.value.as_deref() == Some(&[1, 20, 0, 0])
+    }
+}
+
 /// A partition.
 #[derive(Debug, Default)]
 pub(crate) struct Content {
