@@ -8,6 +8,8 @@ use super::error::{Result, ToolError};
 use super::inspect::site::Scope;
 use super::progress::{Progress, count, summary};
 use crate::host::Host;
+use crate::log::repair::peer::PeerDirectory;
+use crate::log::repair::salvage::Peer;
 use crate::log::repair::{self, Options, Place, Plan};
 use crate::log::verify::{Finding, Severity};
 use print::Outcome;
@@ -31,7 +33,9 @@ pub fn run(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<()> {
                 print::outcome(options, &plan, &Outcome::Planned)?;
                 return planned(options, &plan, &findings);
             }
-            let applied = repair::apply::apply(host, &place, &plan, how(options), None)?;
+            let mut peer = peer(options, &place, host)?;
+            let peer = peer.as_mut().map(|peer| peer as &mut dyn Peer);
+            let applied = repair::apply::apply(host, &place, &plan, how(options), peer)?;
             print::outcome(options, &plan, &Outcome::Applied(&applied))?;
             summary(
                 NAME,
@@ -72,6 +76,17 @@ fn place(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<Place> {
     })
 }
 
+/// The replica to take lost batches from. With --adopt it tells configs as well.
+fn peer(
+    options: &RepairOptions,
+    place: &Place,
+    host: &Arc<dyn Host>,
+) -> Result<Option<PeerDirectory>> {
+    let from = options.from.as_deref();
+    let open = |from| PeerDirectory::open(host, &place.data, from);
+    Ok(from.map(open).transpose()?)
+}
+
 fn how(options: &RepairOptions) -> Options<'_> {
     Options {
         partial: options.partial,
@@ -100,7 +115,9 @@ fn plan(
         .map(|path| host.stat(&path).map_or(0, |stat| stat.length))
         .sum();
     let mut progress = Progress::towards(host, options.quiet, total);
-    let planned = repair::plan(host, place, how(options), None, &mut |bytes| {
+    let mut peer = peer(options, place, host)?;
+    let peer = peer.as_mut().map(|peer| peer as &mut dyn Peer);
+    let planned = repair::plan(host, place, how(options), peer, &mut |bytes| {
         progress.advance(bytes);
         true
     });

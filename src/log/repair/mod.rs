@@ -15,6 +15,7 @@ mod holes;
 pub mod journal;
 pub mod leftovers;
 mod order;
+pub mod peer;
 pub mod plan;
 mod readable;
 pub mod salvage;

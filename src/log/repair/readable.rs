@@ -28,6 +28,8 @@ pub(super) struct Readable {
 
 /// A batch whose CRC is right.
 pub(super) struct Piece<'a> {
+    /// Where it starts in the file.
+    pub(super) position: u64,
     /// All of it.
     pub(super) bytes: &'a [u8],
     /// 0, 1 or 2.
@@ -53,9 +55,7 @@ impl Readable {
         })
     }
 
-    /// Where in the file it has come to: the end of the last batch, until that is
-    /// behind it.
-    pub(super) const fn position(&self) -> u64 {
+    const fn position(&self) -> u64 {
         self.start + self.at as u64
     }
 
@@ -80,10 +80,12 @@ impl Readable {
             }
             if let Some(size) = self.size_here(skipped > 0)? {
                 self.unread += skipped;
+                let position = self.position();
                 let from = self.at;
                 self.at += size;
                 let bytes = &self.buffer[from..from + size];
                 return Ok(Some(Piece {
+                    position,
                     bytes,
                     magic: bytes[PREFIX_SIZE - 1],
                     skipped,
@@ -171,10 +173,9 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, bytes).unwrap();
         let mut readable = Readable::open(&RealHost, &path).unwrap();
-        let (mut found, mut at) = (Vec::new(), 0);
+        let mut found = Vec::new();
         while let Some(piece) = readable.next().unwrap() {
-            found.push((at + piece.skipped, piece.bytes.len()));
-            at += piece.skipped + piece.bytes.len() as u64;
+            found.push((piece.position, piece.bytes.len()));
         }
         (found, readable.unread())
     }
