@@ -20,27 +20,15 @@ use std::sync::Arc;
 /// What the checkpoints say about one partition.
 pub(super) struct Ends {
     partition: Arc<Partition>,
-    /// Whether the last segment has bytes that cannot be read.
-    hole: bool,
 }
 
 impl Ends {
     pub(super) const fn new(partition: Arc<Partition>) -> Self {
-        Self {
-            partition,
-            hole: false,
-        }
+        Self { partition }
     }
 
-    pub(super) const fn segment_start(&mut self) {
-        self.hole = false;
-    }
-
-    pub(super) const fn hole(&mut self) {
-        self.hole = true;
-    }
-
-    pub(super) fn finish(&mut self, end: &End, report: &mut Report<'_>) {
+    /// `hole`: the last segment has bytes that cannot be read.
+    pub(super) fn finish(&self, end: &End, hole: bool, report: &mut Report<'_>) {
         let partition = Arc::clone(&self.partition);
         let context = &partition.context;
         if partition.is_metadata() || context.live || partition.segments.is_empty() {
@@ -57,7 +45,7 @@ impl Ends {
             finding.offsets = Some(end.next.min(offset)..end.next.max(offset));
             report(finding);
         };
-        let mut lost = self.hole;
+        let mut lost = hole;
         if let Some(point) = context.recovery_point {
             if point > end.next && !lost {
                 lost = true;

@@ -36,6 +36,10 @@ pub(super) struct LeaderEpochFile {
     epoch: Option<LeaderEpoch>,
     /// Batches with another epoch, one behind the other.
     run: Option<Finding>,
+    /// Whether there is no file, and none of Kafka before 0.11 either: a batch has an
+    /// epoch.
+    missing: bool,
+    needed: bool,
 }
 
 impl LeaderEpochFile {
@@ -50,6 +54,8 @@ impl LeaderEpochFile {
             until: Offset::ZERO,
             epoch: None,
             run: None,
+            missing: false,
+            needed: false,
             partition,
         };
         file.read();
@@ -60,8 +66,10 @@ impl LeaderEpochFile {
     fn read(&mut self) {
         let bytes = match self.partition.host.read(&self.path, MOST_SMALL_FILE) {
             Ok(bytes) => bytes,
-            // Missing files are told of by `files`.
-            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.missing = true;
+                return;
+            }
             Err(error) => {
                 self.early = Some(self.partition.unreadable(&self.path, &error));
                 return;
@@ -130,10 +138,13 @@ impl LeaderEpochFile {
     }
 
     fn other(&mut self, seen: &Seen<'_>, report: &mut Report<'_>) {
-        let (true, true, Some(epoch)) = (self.usable, seen.intact, seen.summary.leader_epoch)
-        else {
+        let (true, Some(epoch)) = (seen.intact, seen.summary.leader_epoch) else {
             return;
         };
+        self.needed = true;
+        if !self.usable {
+            return;
+        }
         let first = seen.summary.base_offset;
         let start = self.partition.context.log_start.unwrap_or_default();
         if self.epoch.is_none() && first < start {
@@ -186,6 +197,16 @@ impl LeaderEpochFile {
         self.flush(report);
         if let Some(early) = self.early.take() {
             report(early);
+        }
+        if self.missing && self.needed {
+            let first = self.partition.segments.first().copied();
+            let severity = match self.partition.is_recovered(first.unwrap_or_default()) {
+                true => Severity::Rebuildable,
+                false => Severity::Wrong,
+            };
+            let mut finding = self.finding(severity, "the epochs of the log", "no such file");
+            finding.check = Check::MissingFile;
+            report(finding);
         }
         if self.partition.context.live || !end.intact {
             return;

@@ -19,7 +19,6 @@ pub(super) struct Partition {
     pub(super) name: TopicPartition,
     pub(super) context: Context,
     /// The names in its directory, sorted.
-    #[expect(dead_code)]
     pub(super) entries: Vec<Entry>,
     /// The base offsets of its segments, in order.
     pub(super) segments: Vec<Offset>,

@@ -1,0 +1,184 @@
+//! The names in a partition's directory: what is missing, and what does not belong.
+//!
+//! | what | the next start of Kafka |
+//! |---|---|
+//! | `.index` missing | reads the segment and makes all its indexes anew |
+//! | `.timeindex` missing | makes an empty one: lookups by time read more |
+//! | an index without its `.log` | removes it |
+//! | `.deleted`, `.cleaned` | removes it |
+//! | `.swap` | puts it in the place of what it replaces |
+//! | anything else | lets it be |
+//!
+//! Sources: `LogLoader.removeTempFilesAndCollectSwapFiles`, `loadSegmentFiles`;
+//! `LogSegment.sanityCheck`.
+
+use super::Report;
+use super::partition::Partition;
+use crate::format::Offset;
+use crate::host::Kind;
+use crate::log::layout::{
+    LEADER_EPOCHS, PARTITION_METADATA, QUORUM_STATE, Suffix, parse_segment_file,
+};
+use crate::log::verify::observer::Seen;
+use crate::log::verify::{Check, Severity};
+use std::sync::Arc;
+
+/// The names, and what the batches say about which must be there.
+pub(super) struct Names {
+    partition: Arc<Partition>,
+    segment: Offset,
+    /// Whether the segment has batches of magic 2.
+    modern: bool,
+    length: u64,
+}
+
+impl Names {
+    pub(super) const fn new(partition: Arc<Partition>) -> Self {
+        Self {
+            partition,
+            segment: Offset::ZERO,
+            modern: false,
+            length: 0,
+        }
+    }
+
+    pub(super) const fn segment_start(&mut self, segment: Offset, length: u64) {
+        self.segment = segment;
+        self.modern = false;
+        self.length = length;
+    }
+
+    #[inline]
+    pub(super) const fn batch(&mut self, seen: &Seen<'_>) {
+        self.modern |= seen.header.is_some();
+    }
+
+    /// The indexes that a segment must have.
+    pub(super) fn segment_end(&self, report: &mut Report<'_>) {
+        let partition = &self.partition;
+        for suffix in [Suffix::Index, Suffix::TimeIndex] {
+            let there = partition.entries.iter().any(|entry| {
+                entry.kind == Kind::File
+                    && parse_segment_file(&entry.name) == Some((self.segment, suffix))
+            });
+            if there {
+                continue;
+            }
+            let being_made = partition.is_last(self.segment)
+                && (partition.context.live || partition.is_recovered(self.segment));
+            // Brokers before 0.10.1 made no time index.
+            let before_times = suffix == Suffix::TimeIndex && !self.modern && self.length > 0;
+            let severity = match (being_made && !partition.is_metadata()) || before_times {
+                true => Severity::Note,
+                false => Severity::Rebuildable,
+            };
+            let path = partition.path(self.segment, suffix);
+            report(partition.finding(
+                Check::MissingFile,
+                severity,
+                path,
+                "an index for the segment",
+                "no such file",
+            ));
+        }
+    }
+
+    /// What does not belong.
+    pub(super) fn finish(&self, report: &mut Report<'_>) {
+        for entry in &self.partition.entries {
+            let Some(name) = entry.name.to_str() else {
+                self.tell(
+                    Check::StrayFile,
+                    Severity::Note,
+                    entry,
+                    "a name in ASCII",
+                    report,
+                );
+                continue;
+            };
+            if entry.kind != Kind::File {
+                let expected = "no directory in a partition's";
+                self.tell(Check::StrayFile, Severity::Note, entry, expected, report);
+                continue;
+            }
+            match parse_segment_file(&entry.name) {
+                Some((base, suffix)) => self.of_segment(entry, base, suffix, report),
+                None if is_known(name, self.partition.is_metadata()) => {}
+                None => {
+                    let expected = what_left(name);
+                    self.tell(Check::StrayFile, Severity::Note, entry, expected, report);
+                }
+            }
+        }
+    }
+
+    fn of_segment(
+        &self,
+        entry: &crate::host::Entry,
+        base: Offset,
+        suffix: Suffix,
+        report: &mut Report<'_>,
+    ) {
+        let partition = &self.partition;
+        let orphan = matches!(suffix, Suffix::Index | Suffix::TimeIndex | Suffix::TxnIndex)
+            && partition.segments.binary_search(&base).is_err();
+        if orphan {
+            // A kill amid a deletion leaves them, and only with the log gone first.
+            let severity = match partition.is_clean() || partition.is_metadata() {
+                true => Severity::Rebuildable,
+                false => Severity::Note,
+            };
+            let expected = "a .log beside an index";
+            self.tell(Check::StrayFile, severity, entry, expected, report);
+        }
+    }
+
+    fn tell(
+        &self,
+        check: Check,
+        severity: Severity,
+        entry: &crate::host::Entry,
+        expected: &'static str,
+        report: &mut Report<'_>,
+    ) {
+        let found = match entry.kind {
+            Kind::Directory => "a directory",
+            Kind::File => "a file",
+            Kind::Other => "neither a file nor a directory",
+        };
+        let path = self.partition.directory.join(&entry.name);
+        report(
+            self.partition
+                .finding(check, severity, path, expected, found),
+        );
+    }
+}
+
+fn is_known(name: &str, metadata: bool) -> bool {
+    name == LEADER_EPOCHS
+        || name == PARTITION_METADATA
+        || metadata && (name == QUORUM_STATE || name.ends_with(".checkpoint"))
+}
+
+/// What a name that is no segment's tells.
+fn what_left(name: &str) -> &'static str {
+    let left = [
+        (".deleted", "no files that were about to be deleted"),
+        (".cleaned", "no files of a compaction that was not done"),
+        (
+            ".swap",
+            "no files of a compaction that was not put in place",
+        ),
+        (".part", "no snapshot that was not done"),
+        (".tmp", "no files that were half written"),
+    ];
+    left.iter()
+        .find(|(suffix, _)| name.ends_with(suffix))
+        .map_or_else(
+            || match name.contains(".log.cut-") {
+                true => "nothing that a recovery cut off and kept",
+                false => "only files that the format knows",
+            },
+            |(_, what)| what,
+        )
+}

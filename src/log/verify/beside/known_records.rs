@@ -1,0 +1,198 @@
+//! The records of Kafka's own topics: that they can be decoded, and that they lie in
+//! the partition where their coordinator looks for them.
+//!
+//! A record that its coordinator cannot decode keeps it from loading the partition;
+//! one of a type that is not known here, or of a newer version, is no fault.
+//!
+//! Sources: `CoordinatorLoaderImpl`, `GroupCoordinatorRecordSerde`,
+//! `TransactionLog`, `ShareCoordinatorService.partitionFor`, `MetadataRecordSerde`.
+
+use super::Report;
+use super::partition::Partition;
+use crate::format::any_batch::{AnyBatch, AnyScratch};
+use crate::format::batch::Prefix;
+use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
+use crate::format::control::ControlRecord;
+use crate::format::coordinator::coordinator_partition;
+use crate::format::metadata::VersionedRecord;
+use crate::format::record::Record;
+use crate::format::share_group_state::{ShareStateRecordKey, ShareStateRecordValue};
+use crate::format::transaction_state::{TransactionRecordKey, TransactionRecordValue};
+use crate::log::layout::{METADATA_TOPIC, OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::log::verify::observer::Seen;
+use crate::log::verify::{Check, Severity};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// Which of Kafka's own topics it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    Metadata,
+    Offsets,
+    Transactions,
+    ShareGroups,
+}
+
+/// The records of one partition.
+pub(super) struct KnownRecords {
+    partition: Arc<Partition>,
+    topic: Option<Topic>,
+    scratch: AnyScratch,
+}
+
+/// What is wrong with a record: expected and found.
+pub(super) type Fault = (String, String);
+
+impl KnownRecords {
+    pub(super) fn new(partition: Arc<Partition>) -> Self {
+        let topic = match partition.name.topic.as_str() {
+            METADATA_TOPIC => Some(Topic::Metadata),
+            OFFSETS_TOPIC => Some(Topic::Offsets),
+            TRANSACTIONS_TOPIC => Some(Topic::Transactions),
+            SHARE_GROUPS_TOPIC => Some(Topic::ShareGroups),
+            _ => None,
+        };
+        Self {
+            partition,
+            topic,
+            scratch: AnyScratch::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn batch(&mut self, seen: &Seen<'_>, report: &mut Report<'_>) {
+        if let Some(topic) = self.topic
+            && seen.intact
+        {
+            self.decode(topic, seen, report);
+        }
+    }
+
+    fn decode(&mut self, topic: Topic, seen: &Seen<'_>, report: &mut Report<'_>) {
+        let control = seen
+            .header
+            .is_some_and(|header| header.attributes.is_control());
+        if control && topic != Topic::Metadata {
+            return;
+        }
+        let magic = Prefix::parse(seen.bytes).map_or(2, |prefix| prefix.magic);
+        let partition = &self.partition;
+        let Ok(batch) = AnyBatch::parse(magic, seen.bytes) else {
+            return;
+        };
+        let Ok(records) = batch.records(&mut self.scratch) else {
+            return;
+        };
+        for record in records.map_while(Result::ok) {
+            let fault = match topic {
+                Topic::Metadata => of_metadata(&record, control),
+                Topic::Offsets => of_group(&record, partition),
+                Topic::Transactions => of_transaction(&record, partition),
+                Topic::ShareGroups => of_share_group(&record, partition),
+            };
+            let Some((expected, found)) = fault else {
+                continue;
+            };
+            let check = match topic {
+                Topic::Metadata => Check::MetadataLog,
+                _ => Check::InternalTopic,
+            };
+            let path = partition.path(seen.segment, crate::log::layout::Suffix::Log);
+            let mut finding = partition.finding(check, Severity::Wrong, path, expected, found);
+            finding.bytes = Some(seen.position..seen.position + seen.size);
+            finding.offsets = Some(record.offset..record.offset.next());
+            report(finding);
+        }
+    }
+}
+
+/// What is wrong with a record of the metadata log or of a snapshot.
+pub(super) fn of_metadata(record: &Record<'_>, control: bool) -> Option<Fault> {
+    if control {
+        return ControlRecord::decode(record.key, record.value)
+            .err()
+            .map(|error| ("a control record".to_owned(), error.to_string()));
+    }
+    let expected = || "a record of the metadata".to_owned();
+    let Some(value) = record.value else {
+        return Some((expected(), "no value".to_owned()));
+    };
+    let error = VersionedRecord::decode(value).err()?;
+    Some((expected(), error.to_string()))
+}
+
+fn of_group(record: &Record<'_>, partition: &Partition) -> Option<Fault> {
+    let key = match key_of(record, GroupRecordKey::decode) {
+        Ok(key) => key,
+        Err(fault) => return Some(fault),
+    };
+    if let Some(error) = record
+        .value
+        .and_then(|value| GroupRecordValue::decode(key.kind(), value).err())
+    {
+        return Some(("a value that fits the key".to_owned(), error.to_string()));
+    }
+    in_place(key.group()?, partition)
+}
+
+fn of_transaction(record: &Record<'_>, partition: &Partition) -> Option<Fault> {
+    let key = match key_of(record, TransactionRecordKey::decode) {
+        Ok(key) => key,
+        Err(fault) => return Some(fault),
+    };
+    if let Some(error) = record
+        .value
+        .and_then(|value| TransactionRecordValue::decode(key.kind(), value).err())
+    {
+        return Some(("a value that fits the key".to_owned(), error.to_string()));
+    }
+    match &key {
+        TransactionRecordKey::Transaction(key) => in_place(&key.transactional_id, partition),
+        TransactionRecordKey::Unknown { .. } => None,
+    }
+}
+
+fn of_share_group(record: &Record<'_>, partition: &Partition) -> Option<Fault> {
+    let key = match key_of(record, ShareStateRecordKey::decode) {
+        Ok(key) => key,
+        Err(fault) => return Some(fault),
+    };
+    if let Some(error) = record
+        .value
+        .and_then(|value| ShareStateRecordValue::decode(key.kind(), value).err())
+    {
+        return Some(("a value that fits the key".to_owned(), error.to_string()));
+    }
+    match &key {
+        ShareStateRecordKey::Snapshot(key) | ShareStateRecordKey::Update(key) => {
+            // `SharePartitionKey.asCoordinatorKey`.
+            let id = format!("{}:{}:{}", key.group_id, key.topic_id, key.partition);
+            in_place(&id, partition)
+        }
+        ShareStateRecordKey::Unknown { .. } => None,
+    }
+}
+
+fn key_of<K>(
+    record: &Record<'_>,
+    decode: impl Fn(&[u8]) -> crate::format::Result<K>,
+) -> Result<K, Fault> {
+    let expected = || "a key of a known layout".to_owned();
+    let key = record
+        .key
+        .ok_or_else(|| (expected(), "no key".to_owned()))?;
+    decode(key).map_err(|error| (expected(), error.to_string()))
+}
+
+/// Whether the id's hash leads to this partition.
+fn in_place(id: &str, partition: &Partition) -> Option<Fault> {
+    let count = NonZeroU32::new(partition.context.partitions?)?;
+    let right = coordinator_partition(id, count).get();
+    if right == partition.name.partition {
+        return None;
+    }
+    Some((
+        format!("records of {id:?} in partition {right} of {count}"),
+        format!("one in partition {}", partition.name.partition),
+    ))
+}
