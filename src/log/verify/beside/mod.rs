@@ -15,10 +15,18 @@
 //! | [`known_records`] | records of Kafka's own topics decode, and lie where they are looked for |
 //! | [`files`] | nothing is missing, nothing was left |
 //! | [`ends`] | checkpoints of the data directory lie within the log |
+//! | [`identity`] | `meta.properties` and the mark of a clean stop name a registration |
+//! | [`checkpoints`] | checkpoints can be read, and name partitions that are there |
+//! | [`quorum`] | `quorum-state` and the metadata's snapshots fit its log |
+//! | [`directories`] | directories and the metadata know of each other |
 
+mod checkpoints;
+mod data;
+mod directories;
 mod ends;
 mod entries;
 mod files;
+mod identity;
 mod known_records;
 mod leader_epochs;
 mod offset_index;
@@ -26,6 +34,7 @@ mod partition;
 mod partition_metadata;
 mod producer_snapshots;
 mod producers;
+mod quorum;
 mod time_index;
 mod txn_index;
 
@@ -34,6 +43,7 @@ use super::{Context, Observer, Report, Surroundings};
 use crate::format::Offset;
 use crate::host::Host;
 use crate::log::layout::TopicPartition;
+use data::Data;
 use ends::Ends;
 use files::Names;
 use known_records::KnownRecords;
@@ -60,7 +70,11 @@ pub fn observers(
 
 /// Checks the files and directories of the data directory itself.
 pub fn data_dir(host: &Arc<dyn Host>, around: &Surroundings, report: &mut Report<'_>) {
-    let _ = (host, around, report);
+    let mut data = Data::new(host, around);
+    identity::check(&mut data, report);
+    checkpoints::check(&data, report);
+    quorum::check(&data, report);
+    directories::check(&data, report);
 }
 
 /// The files of one partition.

@@ -213,6 +213,10 @@ fn fault(entry: &ProducerEntry, at: Offset, producers: &Producers) -> Option<(St
             ("a producer of the log".to_owned(), found)
         });
     };
+    if producers.compacted && entry.epoch > Some(state.epoch) {
+        // The cleaner took the batch or marker that told of it.
+        return None;
+    }
     if entry.epoch != Some(state.epoch) {
         return Some((
             format!("epoch {} of producer {id}", state.epoch),
@@ -236,8 +240,9 @@ fn last_batch(
         _ => None,
     };
     let known = producers.whole && !producers.compacted || state.last.is_some();
+    let later = producers.compacted && entry.last_offset > state.last.map(|last| last.offset);
     let id = state.id;
-    if last != state.last && known {
+    if last != state.last && known && !later {
         let show = |last: Option<Last>| {
             last.map_or_else(
                 || "none".to_owned(),
