@@ -105,6 +105,9 @@ impl LeaderEpochFile {
 
     #[inline]
     pub(super) fn batch(&mut self, seen: &Seen<'_>, report: &mut Report<'_>) {
+        if !seen.intact {
+            return;
+        }
         if seen.summary.base_offset >= self.until {
             self.move_to(seen.summary.base_offset);
         }

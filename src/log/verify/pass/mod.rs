@@ -7,6 +7,8 @@ mod order;
 mod partition;
 mod piece;
 mod resync;
+#[cfg(test)]
+mod tests;
 
 use super::finding::Finding;
 use super::observer::Observer;

@@ -138,10 +138,8 @@ impl Order {
             }
             if verdict.fault.is_none() && !verdict.same_run {
                 verdict.fault = self.leader_epoch(header, behind);
-                verdict.intact = verdict.fault.is_none();
-            }
-            if verdict.intact {
                 let fault = self.producer(header, checked.marker);
+                verdict.intact = verdict.fault.is_none();
                 verdict.fault = verdict.fault.or(fault);
             }
         }
@@ -190,6 +188,7 @@ impl Order {
                 .is_some_and(|behind| behind <= last && behind >= next);
             if contradicted {
                 self.displace(first..last.next());
+                self.next = behind.offset;
                 return Verdict::bad(fault(
                     Check::OffsetOrder,
                     Some(0..8),
@@ -199,6 +198,12 @@ impl Order {
             }
             if !self.forgiving && self.displaced.as_ref() != Some(&(next..first)) {
                 verdict.gap = Some(next..first);
+                if self.gaps_are_lost() {
+                    self.producers.clear();
+                }
+            } else {
+                // Told of already: sequences that are missing there are no news.
+                self.producers.clear();
             }
         }
         if let Some(fault) = ends_too_late(checked, behind) {

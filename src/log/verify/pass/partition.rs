@@ -330,7 +330,15 @@ impl<'a> Walk<'a> {
             };
         }
         let Some((base, path)) = &place.next else {
-            return Behind::default();
+            let context = &self.target.context;
+            // After a clean stop, that is where the log ends.
+            let end = context
+                .recovery_point
+                .filter(|_| context.clean && !context.live);
+            return Behind {
+                offset: end.filter(|_| place.file.kind != FileKind::Snapshot),
+                epoch: None,
+            };
         };
         let file = self.host.open(path, Open::Read);
         let read = file.and_then(|file| file.read_at(&mut head, 0));
