@@ -2,6 +2,7 @@
 
 pub mod bootstrap;
 pub mod data_dir;
+pub mod diff;
 pub mod error;
 pub mod image;
 mod index_builder;

@@ -14,9 +14,21 @@ pub struct DiffArgs {
     #[arg(value_name = "A")]
     left: String,
 
-    /// The same of the other side
+    /// The same of the other side; partitions and files may have other names
     #[arg(value_name = "B")]
     right: String,
+
+    /// Prints a line for each partition that differs, no more
+    #[arg(long)]
+    brief: bool,
+
+    /// Also compares the files beside the logs: indexes, snapshots, checkpoints
+    #[arg(long)]
+    all: bool,
+
+    /// Prints at most N differences of each partition
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
 
     #[command(flatten)]
     print: PrintArgs,
@@ -29,6 +41,12 @@ pub struct DiffOptions {
     pub left: Site,
     /// The other.
     pub right: Site,
+    /// Whether a line for each partition is enough.
+    pub brief: bool,
+    /// Whether the files beside the logs count.
+    pub all: bool,
+    /// How many differences are printed of each partition.
+    pub limit: usize,
     /// How to print.
     pub output: DataFormat,
     /// Whether only results and errors are printed.
@@ -41,6 +59,9 @@ impl DiffArgs {
         Ok(DiffOptions {
             left: site(&self.left, host)?,
             right: site(&self.right, host)?,
+            brief: self.brief,
+            all: self.all,
+            limit: self.limit,
             output: self.print.format(),
             quiet: self.print.quiet,
         })
