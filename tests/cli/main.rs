@@ -2,9 +2,11 @@
 
 mod consume;
 mod front;
+mod inspect_diff;
 mod inspect_metadata;
 mod inspect_verify;
 mod produce;
+mod repair;
 #[path = "../support/mod.rs"]
 mod support;
 mod topics;
@@ -48,6 +50,16 @@ impl Place {
         let output = self.run(line);
         assert_eq!(output.code, 0, "{line}: {}", output.errors);
         output.text
+    }
+
+    /// The same with lines on standard input.
+    fn ok_with(&self, line: &str, input: &str) -> String {
+        let mut words = line.split_whitespace();
+        let mut command = self.ottla(words.next().unwrap());
+        let output = command.args(words).write_stdin(input).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{line}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs `ottla VERB ARGUMENTS`; arguments are split at blanks.

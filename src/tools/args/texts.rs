@@ -28,13 +28,14 @@ pub const TOPICS: [Section; 3] = [
     ("FILES", FILES),
 ];
 /// Behind the options of `ottla inspect`.
-pub const INSPECT: [Section; 3] = [
+pub const INSPECT: [Section; 4] = [
+    ("DIFF", INSPECT_DIFF),
     ("METADATA", INSPECT_METADATA),
     ("VERIFY", VERIFY),
     ("LOCATIONS", LOCATIONS),
 ];
 /// Behind the options of `ottla repair`.
-pub const REPAIR: [Section; 1] = [("LOCATIONS", LOCATIONS)];
+pub const REPAIR: [Section; 2] = [("REPAIR", REPAIR_TEXT), ("LOCATIONS", LOCATIONS)];
 /// Behind the options of `ottla`.
 pub const FRONT: [Section; 1] = [("LOCATIONS", LOCATIONS)];
 
@@ -61,6 +62,36 @@ const VERIFY: &str = r#"verify checks every CRC, length, varint, offset, sequenc
 Ranges are shown as START..END, the end not included. --json prints an object a line: {"type":"finding", severity, check, file, topic, partition, byteStart, byteEnd, offsetStart, offsetEnd, expected, found}, null where something does not apply; and at the end {"type":"summary", live, clean, partitions, files, batches, records, bytes, findings (a count for each severity), unreadable, damaged}. Files are named from the data directory on. --output csv and tsv have the columns of a finding.
 
 --manifest FILE writes a list of the segments with the SHA-256 of each where FILE is missing, unless there is damage, and else checks against it. The list is text: a line "SHA-256  LENGTH  BASE  END  PATH" for each segment, and a last one with the hash of the others, so that a change of the list is found too. A segment that has grown behind what is listed is unchanged; one that retention has deleted is a note."#;
+
+const REPAIR_TEXT: &str = r#"Every batch whose CRC fits stays as it is, byte for byte, at its offset; damage costs no more than the batch it is in. A field of a header that the CRC does not cover is set right where the CRC, the neighbours or the leader epochs tell it; a changed byte of a header that the CRC covers is found by the CRC. Offsets that are lost become a gap: a batch without records, as Kafka's cleaner leaves. With --partial a batch of which a part is damaged keeps its other records, or all of them where one flipped bit is what is wrong. Files beside the log are made anew from it.
+
+--apply makes a twin of the directory beside it, changes and verifies that, makes it durable, and exchanges it with the directory in one step of the file system: killed at any moment, the directory is what it was or what was planned. It takes the lock that a broker takes, and is refused where one runs (4), or where permission or space are lacking (1); nothing is touched then. The directory must not be the root of a mounted file system. The originals stay in DATA.repair-N beside DATA, with a journal, until --undo, which puts back the latest; remove that directory to keep the repair for good. Where something was written since, --undo says so and asks for --force.
+
+The exit status is 0 where nothing is to repair, or all was; 3 where a plan was made and not carried out, or something remains.
+
+--json prints one object:
+
+  {"version":1,"location":"data","applied":true,"sidecars":["/srv/data.repair-1"],"remainingFindings":0,"partitions":[{"topic":"t","partition":0,"kept":90,"mended":10,"duplicates":0,"lost":[[100,105]],"steps":[{"file":"t-0/00000000000000000000.log","byteStart":61,"byteEnd":900,"offsetStart":100,"offsetEnd":105,"done":"lost: left a gap"}]}],"changes":[{"path":"t-0/00000000000000000000.log","change":"assemble","check":"batch-crc","why":"salvaged"}],"left":[{"path":"x","check":"directory","why":"..."}]}
+
+kept counts records that stay as they are, mended those of damaged batches that were saved or taken from a peer, duplicates those left out because the log has them already; lost has ranges of offsets, the last one not included. change is write, assemble, remove, rename, create or rebuild; check is one of those of ottla-inspect(1). left is what repair does not see to. remainingFindings is null before --apply. After --undo it is {"version":1,"undone":"/srv/data","repairedAt":1772366400125,"changes":2}."#;
+
+const INSPECT_DIFF: &str = r#"diff compares byte for byte first; only segments that are not the same are read, and their records matched by offset. Topics, partitions and files may have other names on the two sides. It exits with 0 where nothing differs, 1 where something does, 3 where batches could not be read.
+
+--json prints an object a line. For a config or topic id that differs:
+
+  {"type":"config","topic":"t","name":"retention.ms","a":null,"b":"5"}
+
+for each partition (or the two files), with status same, different, onlyInA or onlyInB:
+
+  {"type":"partition","name":"t-0","status":"different","a":{"segments":2,"bytes":900,"readFrom":0,"readTo":7},"b":{...},"sameSegments":1,"changedSegments":["00000000000000000000.log"],"segmentsOnlyInA":[],"segmentsOnlyInB":[],"sameRecords":5,"damagedBatches":0,"files":[{"file":"00000000000000000000.index","onlyIn":null}],"divergence":{"offset":5,"leaderEpochA":0,"leaderEpochB":1,"cutA":null,"cutB":5}}
+
+readFrom and readTo (not included) are the offsets of the segments that had to be read, sameRecords counts in these. files is filled with --all; onlyIn is A, B, or null where the bytes differ. divergence is null where all records are the same; cutA is the offset at which Kafka, by the leader epochs, would cut A as a follower of B, or null. Each range of offsets that differ in the same way follows its partition, difference being onlyInA, onlyInB, records (then fields names what differs: timestamp, key, value, headers, control) or batches (the same records, batched or compressed otherwise):
+
+  {"type":"range","name":"t-0","difference":"records","offsetStart":5,"offsetEnd":6,"records":1,"fields":["value"],"leaderEpochA":0,"leaderEpochB":1}
+
+and the last line is
+
+  {"type":"summary","version":1,"a":"data","b":"copy","same":3,"different":1,"damagedBatches":0}"#;
 
 const CSV: &str = "The columns of --csv are topic, partition, offset, timestamp, timestampType, leaderEpoch, key, value and headers. A null is an empty field, an empty text a quoted one; headers are those of the JSON envelope.";
 
