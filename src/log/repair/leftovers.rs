@@ -7,7 +7,7 @@
 //!                                                    that it covers; these go
 //! X.log.deleted …        was about to be deleted     goes
 //! X.index without X.log  its log is gone             goes
-//! X.snapshot             of no segment, not latest   goes
+//! X.snapshot             of no segment               stays
 //! *.tmp  *.checkpoint.*.part  *.checkpoint.deleted   go
 //! T-P.ID-delete/         was about to be deleted     goes
 //! T-P.ID-stray/  T-P.ID-future/                      stay, and are reported
@@ -18,7 +18,7 @@
 //! replace is still there, if only under the name `.deleted`.
 //!
 //! Source: `org.apache.kafka.storage.internals.log.LogLoader`,
-//! `ProducerStateManager.removeStraySnapshots`, `KafkaRaftLog.recoverSnapshots`.
+//! `KafkaRaftLog.recoverSnapshots`.
 
 use super::plan::{Left, Plan, What};
 use super::readable::Readable;
@@ -379,7 +379,8 @@ impl Work<'_> {
         Ok(next.filter(|next| end == length && *next > base))
     }
 
-    /// Indexes without a log, and snapshots that Kafka would not keep.
+    /// Indexes without a log. Producer snapshots of no segment are left by every stop of
+    /// Kafka, which takes them away when it starts.
     fn orphans(&mut self) {
         let logs: BTreeSet<Offset> = self
             .plain
@@ -387,23 +388,10 @@ impl Work<'_> {
             .filter(|(_, file)| is_log(file))
             .map(|(base, _)| *base)
             .collect();
-        let mut strays: BTreeMap<Offset, Name> = BTreeMap::new();
         for (base, file) in std::mem::take(&mut self.plain) {
-            if logs.contains(&base) {
-                continue;
-            }
-            if file.ends_with(Suffix::Snapshot.as_str()) {
-                strays.insert(base, file);
-            } else {
+            if !logs.contains(&base) && !file.ends_with(Suffix::Snapshot.as_str()) {
                 self.remove(&file, "", "is an index without its log");
             }
-        }
-        // The latest one tells the producers as of the end of the log.
-        if strays.last_key_value().map(|(base, _)| *base) >= logs.last().copied() {
-            strays.pop_last();
-        }
-        for file in strays.values() {
-            self.remove(file, "", "is a producer snapshot of no segment");
         }
     }
 }
