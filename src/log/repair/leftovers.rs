@@ -32,7 +32,7 @@ use crate::log::layout::{
     parse_segment_file,
 };
 use crate::log::verify::Check;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
