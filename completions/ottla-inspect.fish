@@ -125,10 +125,13 @@ tsv\t'Tab-separated, with a row of names'"
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand explain" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand explain" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -l limit -d 'Prints at most N differences of each partition' -r
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -l brief -d 'Prints a line for each partition that differs, no more'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -l all -d 'Also compares the files beside the logs: indexes, snapshots, checkpoints'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -552,12 +552,16 @@ _ottla() {
             return 0
             ;;
         ottla__subcmd__inspect__subcmd__diff)
-            opts="-q -h --output --json --quiet --help"
+            opts="-q -h --brief --all --limit --output --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json csv tsv" -- "${cur}"))
                     return 0
