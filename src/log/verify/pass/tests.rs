@@ -25,6 +25,9 @@ const DELETED: Context = Context {
     }),
 };
 
+/// Base offsets and bytes.
+type Segments<'a> = [(i64, &'a [u8])];
+
 #[derive(Default)]
 struct Seen {
     findings: Vec<Finding>,
@@ -43,7 +46,7 @@ impl Events for Seen {
 }
 
 /// Verifies a partition of these segments.
-fn verified(segments: &[(i64, &[u8])], context: &Context) -> (Vec<Finding>, Totals) {
+fn verified(segments: &Segments<'_>, context: &Context) -> (Vec<Finding>, Totals) {
     let host: Arc<dyn Host> = Arc::new(SimHost::new(1));
     let directory = Path::new("/t-0");
     host.create_dir(directory).unwrap();
@@ -219,7 +222,7 @@ fn segments_overlap_or_leave_a_gap() {
     let (bytes, at) = log(6, 20);
     let (head, tail) = bytes.split_at(at[3]);
     assert_eq!(verified(&[(0, head), (9, tail)], &DELETED).0, []);
-    let cases: [(&[(i64, &[u8])], Check); 4] = [
+    let cases: [(&Segments<'_>, Check); 4] = [
         (&[(0, head), (6, &bytes[at[2]..])], Check::SegmentOrder),
         (&[(0, head), (5, tail)], Check::SegmentOrder),
         (&[(0, head), (12, tail)], Check::SegmentOrder),
