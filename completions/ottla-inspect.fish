@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ottla_inspect_global_optspecs
-    string join \n output= json q/quiet h/help V/version
+    string join \n exact output= json q/quiet h/help V/version
 end
 
 function __fish_ottla_inspect_needs_command
@@ -28,6 +28,7 @@ complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -l output -d '
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -l exact -d 'Reads every header for the summary, however many there are'
 complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -44,6 +45,9 @@ complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "explain" -
 complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "diff" -d 'Compares two directories, topics, partitions or segments'
 complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "stats" -d 'Draws sizes, rates, keys and the largest records'
 complete -c ottla-inspect -n "__fish_ottla_inspect_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -s c -l count -d 'Stops after N of them' -r
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
@@ -51,12 +55,17 @@ tsv\t'Tab-separated, with a row of names'"
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand batches" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s c -l count -d 'Stops after N of them' -r
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -l raw -d 'Prints keys and values of internal topics and control records as they are'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s w -l wide -d 'Does not cut lines of the table off'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'

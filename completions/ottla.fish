@@ -55,6 +55,7 @@ complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -l exact -d 'Reads every header for the summary, however many there are'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -71,6 +72,9 @@ complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -a "diff" -d 'Compares two directories, topics, partitions or segments'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -a "stats" -d 'Draws sizes, rates, keys and the largest records'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from batches" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from batches" -s c -l count -d 'Stops after N of them' -r
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from batches" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from batches" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
@@ -78,12 +82,17 @@ tsv\t'Tab-separated, with a row of names'"
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from batches" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from batches" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from batches" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s c -l count -d 'Stops after N of them' -r
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -l raw -d 'Prints keys and values of internal topics and control records as they are'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s w -l wide -d 'Does not cut lines of the table off'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from index" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'

@@ -23,6 +23,7 @@ use std::time::Duration;
 pub mod real;
 pub mod sim;
 pub mod stdio;
+pub mod terminal;
 pub mod wakeable;
 
 /// Files, directories, clock and randomness.

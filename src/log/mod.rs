@@ -1,6 +1,7 @@
 //! Partitions and the data directory: append, read, roll, recover, locks.
 
 pub mod bootstrap;
+pub mod browse;
 pub mod data_dir;
 pub mod diff;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod repair;
 pub mod scan;
 pub mod segment;
 pub mod session;
+pub mod survey;
 pub mod transaction;
 pub mod verify;
 pub mod view;

@@ -102,7 +102,7 @@ impl Scanner {
     /// `Damaged` where the bytes cannot start a batch and are not the zeros of a
     /// lost write; `Io`.
     pub fn next_batch(&mut self) -> Result<std::result::Result<Found<'_>, Stop>> {
-        let prefix = match self.prefix()? {
+        let prefix = match self.peek()? {
             Ok(prefix) => prefix,
             Err(stop) => return Ok(Err(stop)),
         };
@@ -125,7 +125,7 @@ impl Scanner {
     /// # Errors
     /// As [`Scanner::next_batch`].
     pub fn next_summary(&mut self) -> Result<std::result::Result<Summary, Stop>> {
-        let prefix = match self.prefix()? {
+        let prefix = match self.peek()? {
             Ok(prefix) => prefix,
             Err(stop) => return Ok(Err(stop)),
         };
@@ -145,8 +145,12 @@ impl Scanner {
         Ok(Ok(Summary::of(&header)))
     }
 
-    /// The prefix of the next batch, which lies whole before the limit.
-    fn prefix(&mut self) -> Result<std::result::Result<Prefix, Stop>> {
+    /// The prefix of the next batch, which lies whole before the limit. It stays the
+    /// next one.
+    ///
+    /// # Errors
+    /// As [`Scanner::next_batch`].
+    pub fn peek(&mut self) -> Result<std::result::Result<Prefix, Stop>> {
         if self.position >= self.limit {
             return Ok(Err(Stop::End));
         }

@@ -4,6 +4,8 @@ mod consume;
 mod front;
 mod inspect_diff;
 mod inspect_metadata;
+mod inspect_records;
+mod inspect_summary;
 mod inspect_verify;
 mod produce;
 mod repair;

@@ -57,6 +57,16 @@ def prepare():
         subprocess.run(["javac", "-cp", classpath(), "-d", HELPERS, source], check=True)
 
 
+def go_client():
+    """The program that writes with franz-go, compiled once per version of it."""
+    source, target = HERE / "go", HELPERS / "go-client"
+    if not target.exists() or any(target.stat().st_mtime < file.stat().st_mtime
+                                  for file in source.iterdir()):
+        HELPERS.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["go", "build", "-o", target, "."], cwd=source, check=True)
+    return target
+
+
 def kill_leftovers():
     """Ends what a failed case left running."""
     while STARTED:

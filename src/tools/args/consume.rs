@@ -214,7 +214,7 @@ impl OutputArgs {
 }
 
 /// `0,2,4-7`: sorted, none twice.
-fn partition_list(text: &str) -> Result<Vec<PartitionId>> {
+pub(super) fn partition_list(text: &str) -> Result<Vec<PartitionId>> {
     const MOST: usize = 100_000;
     let bad = || {
         ToolError::usage(format!(

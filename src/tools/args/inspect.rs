@@ -12,7 +12,7 @@ pub use diff::{DiffArgs, DiffOptions};
 pub use explain::{ExplainArgs, ExplainOptions};
 pub use look::{LookArgs, LookOptions};
 pub use metadata::{MetadataArgs, MetadataOptions, Section};
-pub use records::{RecordsArgs, RecordsOptions};
+pub use records::{BatchesArgs, RecordsArgs, RecordsOptions};
 pub use stats::{StatsArgs, StatsOptions};
 pub use verify::{VerifyArgs, VerifyOptions};
 
@@ -45,6 +45,10 @@ pub struct InspectArgs {
     #[arg(value_name = "LOCATION")]
     location: Option<String>,
 
+    /// Reads every header for the summary, however many there are
+    #[arg(long)]
+    exact: bool,
+
     #[command(flatten)]
     print: PrintArgs,
 }
@@ -52,7 +56,7 @@ pub struct InspectArgs {
 #[derive(Debug, Clone, Subcommand)]
 enum WhatArgs {
     /// Lists batches
-    Batches(RecordsArgs),
+    Batches(BatchesArgs),
     /// Prints records with headers; those of internal topics decoded
     Records(RecordsArgs),
     /// Prints index entries: .index, .timeindex, .txnindex
@@ -75,11 +79,20 @@ enum WhatArgs {
     Stats(StatsArgs),
 }
 
+/// What to sum up.
+#[derive(Debug, Clone)]
+pub struct SummaryOptions {
+    /// Where, and how to print.
+    pub look: LookOptions,
+    /// Whether every header is read.
+    pub exact: bool,
+}
+
 /// What to look at.
 #[derive(Debug, Clone)]
 pub enum InspectOptions {
     /// Everything in short.
-    Summary(LookOptions),
+    Summary(SummaryOptions),
     /// Batches.
     Batches(RecordsOptions),
     /// Records.
@@ -144,9 +157,9 @@ impl InspectArgs {
                 ToolError::usage("expected LOCATION, found nothing")
                     .hint("`ottla inspect DATA` says what is in a data directory")
             })?;
-            return LookArgs::new(location, self.print)
-                .validate(host)
-                .map(InspectOptions::Summary);
+            let look = LookArgs::new(location, self.print).validate(host)?;
+            let exact = self.exact;
+            return Ok(InspectOptions::Summary(SummaryOptions { look, exact }));
         };
         Ok(match what {
             WhatArgs::Batches(args) => InspectOptions::Batches(args.validate(host)?),

@@ -28,8 +28,13 @@ pub const TOPICS: [Section; 3] = [
     ("FILES", FILES),
 ];
 /// Behind the options of `ottla inspect`.
-pub const INSPECT: [Section; 4] = [
+pub const INSPECT: [Section; 9] = [
     ("DIFF", INSPECT_DIFF),
+    ("SUMMARY", INSPECT_SUMMARY),
+    ("BATCHES", INSPECT_BATCHES),
+    ("RECORDS", INSPECT_RECORDS),
+    ("INDEX", INSPECT_INDEX),
+    ("SNAPSHOT", INSPECT_SNAPSHOT),
     ("METADATA", INSPECT_METADATA),
     ("VERIFY", VERIFY),
     ("LOCATIONS", LOCATIONS),
@@ -186,3 +191,81 @@ const INSPECT_METADATA: &str = r"inspect metadata --json prints one object: offs
 Passwords among configs are [hidden], salt and keys null, without --secrets. CSV and TSV take one section and have the same names.
 
 With --log each record is an object on a line: offset, epoch, timestamp, type, version and data, in the names of Kafka's own dump.";
+const INSPECT_SUMMARY: &str = r"Without a subcommand: DATA lists topics, DATA/TOPIC partitions, a partition segments, and a file says what it holds. --json prints one object: location, kind (data, topic, partition or segment), live (whether a server holds it), problems (what cannot be read; the exit status is then 3), and by kind
+
+  data       clusterId nodeId directoryId clean metadataVersion release features
+             topics, each with topic topicId partitions (how many)
+  topic      topic topicId partitions, each with topic partition
+  partition  topic partition files, each with file baseOffset
+  segment    topic partition file baseOffset
+
+and all of them, as far as it makes sense:
+
+  segments bytes indexBytes
+  earliest latest            milliseconds since 1970
+  exact                      whether every header was read. Above 256 MiB of logs counts
+                             are in proportion to the first headers of some segments,
+                             ~ in the table; --exact reads all
+  batches records controlBatches
+                             records count control records too
+  codecs                     each with codec batches bytes ratio (uncompressed to
+                             compressed) ratioExact (whether all were decompressed)
+  startOffset endOffset highWatermark lastStableOffset recoveryPoint
+                             high watermark and recovery point as checkpointed
+  leaderEpoch                the latest of a batch
+  unflushed                  offsets behind the recovery point, which may not be on disk
+  producers                  how many are known
+  openTransactions           each with producerId firstOffset
+
+Tables leave out columns where the terminal is narrow: OPEN is open transactions, STABLE the last stable offset where it is not the end.";
+
+const INSPECT_BATCHES: &str = r"--json prints one object a line, --output csv and tsv the same columns:
+
+  topic partition file   where it is; topic and partition by the directory's name
+  position size          in the file, in bytes
+  magic                  2, or 0 and 1 before Kafka 0.11
+  baseOffset lastOffset count
+                         count and baseOffset are null for a compressed message set
+  leaderEpoch crc        as stored
+  crcValid               whether the CRC is that of the bytes
+  codec attributes       none, gzip, snappy, lz4 or zstd; the bits as stored
+  timestampType          CreateTime, LogAppendTime or NoTimestampType
+  baseTimestamp maxTimestamp deleteHorizon
+                         milliseconds since 1970
+  producerId producerEpoch baseSequence lastSequence
+  transactional control  whether it is of a transaction, and of control records
+  controlType            ABORT, COMMIT, LeaderChange, SnapshotHeader, SnapshotFooter,
+                         KRaftVersion, KRaftVoters; more than one apart by commas
+
+null stands for none, where Kafka has -1. -o and -c count as for consume: -o by offsets, -c batches. Everything in the files is shown, also what lies before the log start offset. What is damaged is told on standard error and passed over; the exit status is then 3. An end that a killed writer left is no damage.";
+
+const INSPECT_RECORDS: &str = r"--json prints one object a line, with topic, partition, file, position (of the batch), timestampType, leaderEpoch, codec, producerId, producerEpoch, transactional, control and controlType as for batches, and
+
+  offset timestamp       timestamp in milliseconds since 1970
+  sequence               of the record, where its batch has a producer
+  keySize valueSize      in bytes; null for a null key or value
+  key value              text or null; keyBase64 and valueBase64 where the bytes are
+                         not UTF-8
+  headers                as in the JSON envelope of consume
+  problem                only where key or value should decode and does not
+
+Records of __consumer_offsets, __transaction_state, __share_group_state and __cluster_metadata and of snapshots (.checkpoint) have key and value decoded, as Kafka's own dump shows them:
+
+  key {type data}, value {version data}; of metadata, value {type version data}
+
+Of a control record value holds its fields, and there is no key: a marker has coordinatorEpoch. --raw leaves all of them as bytes.";
+
+const INSPECT_INDEX: &str = r"--json prints one object a line: topic, partition, file, kind, entry (its number, from 0) and, by kind,
+
+  offset                 offset position: of the batch that ends with the offset
+  time                   timestamp offset: nothing up to the offset is later
+  transaction            producerId firstOffset lastOffset lastStableOffset: aborted
+
+Offsets are those of the log, not counted from the segment's first.";
+
+const INSPECT_SNAPSHOT: &str = r"--json prints one object a file: topic, partition, file, kind, offset (from the file's name) and, where kind is producers: version, crc and producers, each with
+
+  producerId producerEpoch firstSequence lastSequence lastOffset offsetDelta timestamp
+  coordinatorEpoch currentTxnFirstOffset
+
+where kind is metadata: epoch (from the file's name), size, batches, records, header, kraftVersion, voters, footer (whether it is there) and types, how many records of each type. CSV and TSV have a row a producer.";

@@ -1,11 +1,14 @@
 //! The work of `ottla inspect`: nothing is written, and no lock is taken.
 
 mod batches;
+mod cells;
 mod diff;
 mod explain;
+mod files;
 mod groups;
 mod index;
 mod metadata;
+mod people;
 mod records;
 pub mod site;
 mod snapshot;
@@ -14,6 +17,7 @@ mod summary;
 mod time;
 mod transactions;
 mod verify;
+mod walk;
 
 use super::args::inspect::InspectOptions;
 use super::error::Result;

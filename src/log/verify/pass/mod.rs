@@ -14,11 +14,13 @@ use super::finding::Finding;
 use super::observer::Observer;
 use super::{Context, Surroundings, Walked};
 use crate::format::Offset;
-use crate::host::{Host, Kind};
+use crate::host::{File, Host, Kind};
+use crate::log::browse::Damage;
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{METADATA_TOPIC, Suffix, TopicPartition, parse_segment_file};
 use dispatch::{Dispatch, Wanted};
 use partition::Walk;
+use piece::Source;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -182,6 +184,29 @@ pub fn verify(host: &Arc<dyn Host>, targets: &[Target], events: &mut dyn Events)
 
 /// What the names of Kafka's own topics begin with.
 const INTERNAL: &str = "__";
+
+/// What is wrong at `position` of a file (itself, its path, its length), where no
+/// valid batch is; see [`resync`]. `base` is the least offset that a batch can have,
+/// and `legacy` tells whether old formats are looked for behind the damage.
+pub(crate) fn diagnose(
+    (file, path, limit): (Arc<dyn File>, PathBuf, u64),
+    position: u64,
+    base: Offset,
+    legacy: bool,
+) -> std::io::Result<Damage> {
+    let source = Source { file, path, limit };
+    let trouble = resync::diagnose(&source, position, base, legacy)?;
+    Ok(Damage {
+        position,
+        next: trouble.next,
+        is_tail: trouble.tail,
+        check: trouble.fault.check,
+        expected: trouble.fault.expected.into_owned(),
+        found: trouble.fault.found.into_owned(),
+        offsets: trouble.offsets,
+    })
+}
+
 /// More would need more memory than is promised.
 const MOST_THREADS: usize = 32;
 
