@@ -88,7 +88,8 @@ fn one(data: &Data<'_>, name: &str, there: &BTreeSet<TopicPartition>, report: &m
     }
     for (topic, partition, _) in checkpoint.iter() {
         let partition = TopicPartition::new(topic, partition.get());
-        if there.contains(&partition) {
+        // What is missing is told of by `directories`.
+        if there.contains(&partition) || is_known(data, &partition) == Some(true) {
             continue;
         }
         // The cleaner forgets partitions when it next comes by.
@@ -107,7 +108,8 @@ fn one(data: &Data<'_>, name: &str, there: &BTreeSet<TopicPartition>, report: &m
     }
     for partition in there {
         let number = PartitionId::new(partition.partition);
-        if checkpoint.get(&partition.topic, number).is_none() {
+        let stray = is_known(data, partition) == Some(false);
+        if checkpoint.get(&partition.topic, number).is_none() && !stray {
             let expected = format!("an offset for {partition}");
             let severity = Severity::Rebuildable;
             let mut finding = finding(check, severity, path.clone(), expected, "none");
@@ -115,4 +117,10 @@ fn one(data: &Data<'_>, name: &str, there: &BTreeSet<TopicPartition>, report: &m
             report(finding);
         }
     }
+}
+
+/// Whether the metadata log knows a partition, where it can be read.
+fn is_known(data: &Data<'_>, partition: &TopicPartition) -> Option<bool> {
+    let topic = data.image()?.topic(&partition.topic);
+    Some(topic.is_some_and(|topic| topic.partitions.contains_key(&partition.partition)))
 }

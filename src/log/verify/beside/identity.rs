@@ -70,7 +70,7 @@ fn meta_properties(data: &mut Data<'_>, report: &mut Report<'_>) {
     let Some(image) = data.image() else {
         return;
     };
-    let nodes = image.nodes();
+    let nodes = image.nodes().clone();
     let known = nodes.brokers.len() + nodes.controllers.len() + nodes.voters.len() > 0;
     let Some(node) = meta.node_id.filter(|_| known) else {
         return;
@@ -80,6 +80,8 @@ fn meta_properties(data: &mut Data<'_>, report: &mut Report<'_>) {
             let all: Vec<_> = nodes.brokers.keys().map(ToString::to_string).collect();
             let expected = format!("a node that registered: {}", all.join(", "));
             wrong(expected, format!("node {node}"));
+            // What is assigned to it says nothing then.
+            data.node = None;
         }
         return;
     };

@@ -11,8 +11,8 @@ use super::Report;
 use super::partition::Partition;
 use crate::format::leader_epochs::{EpochEntry, LeaderEpochs};
 use crate::format::{LeaderEpoch, Offset};
-use crate::log::data_dir::MOST_SMALL_FILE;
-use crate::log::layout::LEADER_EPOCHS;
+use crate::log::data_dir::{MOST_SMALL_FILE, read_checkpoint};
+use crate::log::layout::{LEADER_EPOCHS, LOG_STARTS};
 use crate::log::verify::observer::{End, Seen};
 use crate::log::verify::{Check, Finding, Severity};
 use std::io::ErrorKind;
@@ -150,7 +150,7 @@ impl LeaderEpochFile {
         }
         let first = seen.summary.base_offset;
         let start = self.partition.context.log_start.unwrap_or_default();
-        if self.epoch.is_none() && first < start {
+        if self.epoch.is_none() && (first < start || !self.start_is_known()) {
             return;
         }
         let offsets = first..seen.summary.last_offset.next();
@@ -180,6 +180,16 @@ impl LeaderEpochFile {
         let mut finding = self.finding(severity, expected, found);
         finding.offsets = Some(offsets);
         self.run = Some(finding);
+    }
+
+    /// Whether the log's start is known: it is written by and by, and the epochs before
+    /// it are taken out at once.
+    fn start_is_known(&self) -> bool {
+        let path = self.partition.beside(LOG_STARTS);
+        let host = &*self.partition.host;
+        self.partition.is_clean()
+            && host.stat(&path).is_ok()
+            && read_checkpoint(host, &path).is_ok()
     }
 
     /// Finds the entry that holds at an offset; they only ever rise.

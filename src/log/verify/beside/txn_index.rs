@@ -90,6 +90,16 @@ impl TxnIndexes {
     }
 
     fn ended(&mut self, ended: &Ended, producers: &Producers, report: &mut Report<'_>) {
+        if let Some((at, entry)) = self.next
+            && ended.aborted
+            && (entry.producer_id, Some(entry.first_offset)) == (ended.id, ended.first)
+            && entry.last_offset != ended.marker
+        {
+            let expected = format!("last offset {}, that of the marker", ended.marker);
+            let found = entry.last_offset.to_string();
+            self.add(at, &entry, expected, found, report);
+            return self.advance(report);
+        }
         while let Some((at, entry)) = self.next
             && entry.last_offset < ended.marker
         {
