@@ -1,9 +1,11 @@
 """A fresh directory by Kafka and clients of three kinds (librdkafka, Java, franz-go): what
 `ottla inspect … --json` prints is what `DumpLogSegments` prints, all of it."""
 
+import base64
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import kafka
 import ottla
@@ -17,6 +19,7 @@ DECODERS = {
     "__share_group_state": "--share-group-state-decoder",
     "__cluster_metadata": "--cluster-metadata-decoder",
 }
+KINDS = ("log", "index", "timeindex", "txnindex", "snapshot")
 # What begins a line about a batch, a record or an entry; values hold newlines.
 START = re.compile(r"\n(?=baseOffset: |\| offset: |offset: |timestamp: |version: |producerId: )")
 
@@ -30,40 +33,63 @@ def case_all_of_it_is_kafkas_dump(work):
         kafka.java("Clients", "group", broker.bootstrap, "java-group", "java-none", 0, 7)
         kafka.kcat("-b", broker.bootstrap, "-G", "kcat-group", "kcat-none", "-c", "10",
                    "-X", "auto.offset.reset=earliest")
-    compared = {kind: 0 for kind in ("log", "index", "timeindex", "txnindex", "snapshot")}
-    directories = sorted(path for path in data.iterdir() if path.is_dir())
-    assert len(directories) > 20, directories
-    for directory in directories:
-        for kind in compared:
-            files = sorted(directory.glob(f"*.{kind}"))
-            theirs = dumped(directory, files)
-            ours = inspected(directory, kind)
-            same(f"DumpLogSegments of {directory.name}, .{kind}", theirs, "ottla inspect", ours)
-            compared[kind] += len(ours)
-    assert compared["log"] > 70_000 and all(compared.values()), compared
+    theirs = dumped(data)
+    ours = inspected(data)
+    assert sorted(theirs) == sorted(ours), (sorted(theirs), sorted(ours))
+    compared = {}
+    for path in sorted(theirs):
+        same(f"DumpLogSegments of {path}", theirs[path], "ottla inspect", ours[path])
+        compared[path.suffix] = compared.get(path.suffix, 0) + len(ours[path])
+    assert compared[".log"] > 70_000, compared
+    assert all(compared[f".{kind}"] for kind in KINDS), compared
 
 
-def dumped(directory, files):
-    """The lines of Kafka's dump about entries, those of internal topics with JSON as objects."""
-    if not files:
-        return []
-    decoder = DECODERS.get(directory.name.rpartition("-")[0])
-    options = ["--deep-iteration", decoder or "--print-data-log"]
-    out = kafka.dump(*files, options=options).split("Non-consecutive offsets in")[0]
-    lines = START.split(out)
-    wanted = []
-    for line in lines:
-        # What stands before the first entry of each file.
-        line = re.sub(r"\n(Dumping .*|Log starting offset: .*|.* is empty\.)(?=\n|$)", "", line)
-        line = line.removesuffix("\n")
-        if not re.match(r"Dumping |.* is empty\.$", line):
-            wanted.append(comparable(line, decoder))
-    return wanted
+def dumped(data):
+    """path → the lines of Kafka's dump about its entries; those of internal topics taken apart."""
+    groups = {}
+    for path in sorted(path for kind in KINDS for path in data.glob(f"*-*/*.{kind}")):
+        decoder = DECODERS.get(path.parent.name.rpartition("-")[0])
+        groups.setdefault(decoder or "--print-data-log", []).append(path)
+    found = {}
+    for option, files in groups.items():
+        out = kafka.dump(*files, options=["--deep-iteration", option])
+        for section in re.split(r"^Dumping ", out, flags=re.M)[1:]:
+            path, _, text = section.partition("\n")
+            text = text.split("Non-consecutive offsets in")[0]
+            text = re.sub(r"^Log starting offset: .*\n|^.* is empty\.\n", "", text)
+            lines = START.split(text.removesuffix("\n")) if text else []
+            if lines:
+                path = Path(path)
+                found[path] = [comparable(line, path) for line in lines]
+    return found
 
 
-def comparable(line, decoder):
+def inspected(data):
+    """The same from the JSON of `ottla inspect`."""
+    found = {}
+    records = {}
+    for record in run("records", data):
+        records.setdefault((where(data, record), record["position"]), []).append(record_line(record))
+    for batch in run("batches", data):
+        path = where(data, batch)
+        lines = [batch_line(batch), *records.pop((path, batch["position"]), [])]
+        found.setdefault(path, []).extend(comparable(line, path) for line in lines)
+    assert not records, "records of no batch"
+    for index in run("index", data):
+        found.setdefault(where(data, index), []).append(entry(index))
+    for snapshot in run("snapshot", data):
+        for each in snapshot.get("producers", []):
+            found.setdefault(where(data, snapshot), []).append(producer(each))
+    return found
+
+
+def where(data, line):
+    return data / f"{line['topic']}-{line['partition']}" / line["file"]
+
+
+def comparable(line, path):
     """Numbers and spaces in JSON are written in more than one way."""
-    if not decoder:
+    if path.suffix != ".log" or path.parent.name.rpartition("-")[0] not in DECODERS:
         return line
     start, _, payload = line.partition(" payload: ")
     start, _, key = start.partition(" key: ")
@@ -74,31 +100,10 @@ def parsed(text):
     return json.loads(text) if text.startswith("{") else text
 
 
-def inspected(directory, kind):
-    def lines(what):
-        found = [json.loads(line) for line in run(what, directory)]
-        return [line for line in found if line["file"].endswith(f".{kind}")]
-
-    if kind == "snapshot":
-        return [producer(each) for file in lines("snapshot") for each in file["producers"]]
-    if kind != "log":
-        return [entry(line) for line in lines("index")]
-    decoder = DECODERS.get(directory.name.rpartition("-")[0])
-    records = {}
-    for record in lines("records"):
-        records.setdefault((record["file"], record["position"]), []).append(record_line(record))
-    shown = []
-    for batch in lines("batches"):
-        shown.append(batch_line(batch))
-        shown += records.pop((batch["file"], batch["position"]), [])
-    assert not records, "records of no batch"
-    return [comparable(line, decoder) for line in shown]
-
-
-def run(what, directory):
-    done = subprocess.run([ottla.BIN / "ottla-inspect", what, directory, "--json"],
+def run(what, place):
+    done = subprocess.run([ottla.BIN / "ottla-inspect", what, place, "--json"],
                           stdout=subprocess.PIPE, check=True, timeout=120)
-    return done.stdout.decode().splitlines()
+    return map(json.loads, done.stdout.decode().splitlines())
 
 
 def number(value):
@@ -128,7 +133,6 @@ def batch_line(it):
 def text(it, name):
     """A key or value as Java reads bytes as text."""
     if f"{name}Base64" in it:
-        import base64
         return base64.b64decode(it[f"{name}Base64"]).decode(errors="replace")
     value = it[name]
     return json.dumps(value) if isinstance(value, dict) else value
