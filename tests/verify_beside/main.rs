@@ -60,7 +60,7 @@ fn each(archive: &str, planted: &[Planted]) {
         };
         let alone = |finding: &&&Finding| fits(finding) || finding.check == planted.check;
         let only = planted.severity == Severity::Note || damage.iter().all(|found| alone(&found));
-        if !(only && damage.iter().any(|found| fits(found))) {
+        if !(only && damage.iter().any(fits)) {
             wrong.push(format!("{}: {damage:#?}", planted.what));
         }
     }
