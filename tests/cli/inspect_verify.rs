@@ -57,6 +57,7 @@ fn nothing_is_wrong_with_what_kafka_wrote() {
         assert_eq!(summary["type"], "summary");
         assert_eq!(summary["clean"], name == support::CLEAN);
         assert_eq!(summary["damaged"], false);
+        assert_eq!(summary["unreadable"], 0);
         assert!(summary["records"].as_u64().unwrap() > 78_000, "{summary}");
         assert_eq!(before, place.snapshot("data"));
     }

@@ -198,11 +198,12 @@ impl<'a> Walk<'a> {
         let mut read = 0;
         loop {
             let step = self.piece(place, &piece);
-            let upto = piece.end;
+            let upto = match step {
+                Step::Over => place.source.limit,
+                Step::Next | Step::Course(_) => piece.end,
+            };
             self.dispatch.recycle(piece);
-            let more = upto
-                .saturating_sub(read)
-                .min(place.source.limit - read.min(place.source.limit));
+            let more = upto.saturating_sub(read);
             read += more;
             self.totals.bytes += more;
             if !self.events.read(more) {

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | a CRC that is right for the length in the header | what lies outside the CRC is wrong: magic or base offset |
 //! | zeros, or part of a batch, up to the end | a tail |
-//! | a valid batch where the header says | the damage is inside this one |
+//! | a batch where the header says, valid or the one that follows by its offset | the damage is inside this one |
 //! | a valid batch further on, and the CRC is right up to there | the length is wrong |
 //! | a valid batch further on | all up to there is lost |
 //! | none | all up to the end is lost |
@@ -23,6 +23,8 @@ use std::io;
 
 /// How much of the file is looked at in one go.
 const WINDOW: usize = 1 << 20;
+/// How much is read at least.
+const LEAST: usize = 64 << 10;
 const V2_CRC_AT: usize = PREFIX_SIZE;
 const V2_BODY_AT: u64 = PREFIX_SIZE as u64 + 4;
 const LEGACY_CRC_AT: usize = LOG_OVERHEAD;
@@ -69,9 +71,15 @@ pub(super) fn diagnose(
         });
     }
     let after = match claim.size.map(|size| position + size) {
-        Some(after) if after < source.limit => file
-            .batch_at(after, base, legacy)?
-            .map(|offset| (after, Some(offset))),
+        Some(after) if after < source.limit => {
+            let valid = file.batch_at(after, base, legacy)?;
+            // Damaged as well, yet where this one says that it is.
+            let follows = claim.offsets.map(|offsets| offsets.1);
+            let next = file.header_at(after, base)?;
+            valid
+                .or(next.filter(|offset| Some(*offset) == follows))
+                .map(|offset| (after, Some(offset)))
+        }
         _ => None,
     };
     let (next, next_offset) = match after {
@@ -317,7 +325,7 @@ impl<'a> Window<'a> {
         let want = size.min(usize::try_from(left).unwrap_or(usize::MAX));
         let end = self.position + self.bytes.len() as u64;
         if position < self.position || position + want as u64 > end {
-            let length = want.max(WINDOW.min(usize::try_from(left).unwrap_or(WINDOW)));
+            let length = want.max(LEAST.min(usize::try_from(left).unwrap_or(LEAST)));
             self.bytes.resize(length, 0);
             let read = self.source.file.read_at(&mut self.bytes, position)?;
             self.bytes.truncate(read);
@@ -406,6 +414,14 @@ impl<'a> Window<'a> {
             true
         })?;
         Ok(crc.finalize())
+    }
+
+    /// The first offset that a header of magic 2 tells, whatever the CRC.
+    fn header_at(&mut self, at: u64, base: Offset) -> io::Result<Option<Offset>> {
+        let left = self.source.limit.saturating_sub(at);
+        let header = Header::parse(self.upto(at, HEADER_SIZE)?).ok();
+        let header = header.filter(|header| plausible(header, base) && header.size as u64 <= left);
+        Ok(header.map(|header| header.base_offset))
     }
 
     /// The first offset of the valid batch at a place, if there is one.

@@ -172,6 +172,12 @@ fn what_was_moved_or_lost_is_found() {
         let (findings, _) = verified(&[(0, &damaged)], &DELETED);
         assert_eq!(checks(&findings), [check], "{number} {findings:?}");
     }
+    // Two places, two findings, though they touch.
+    let mut damaged = bytes.clone();
+    damaged[at[2] + 80] ^= 1;
+    damaged[at[3] + 80] ^= 1;
+    let (findings, _) = verified(&[(0, &damaged)], &DELETED);
+    assert_eq!(checks(&findings), [Check::BatchCrc; 2], "{findings:?}");
     // The cleaner leaves gaps.
     let compacted = Context {
         cleanup: Some(Cleanup {
