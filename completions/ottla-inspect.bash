@@ -521,7 +521,7 @@ _ottla__inspect() {
             return 0
             ;;
         ottla__subcmd__inspect__subcmd__transactions)
-            opts="-q -h --output --json --quiet --help"
+            opts="-q -h --all --output --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -115,6 +115,7 @@ complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -l all -d 'Lists completed and aborted transactions too'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand transactions" -s h -l help -d 'Print help (see more with \'--help\')'

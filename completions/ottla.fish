@@ -142,6 +142,7 @@ complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_sub
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
 tsv\t'Tab-separated, with a row of names'"
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from transactions" -l all -d 'Lists completed and aborted transactions too'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from transactions" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from transactions" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from transactions" -s h -l help -d 'Print help (see more with \'--help\')'

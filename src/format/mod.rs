@@ -19,6 +19,7 @@ pub mod coordinator;
 pub mod crc32c;
 pub mod error;
 pub mod index_search;
+pub mod internal;
 mod json;
 pub mod kraft_control;
 pub mod leader_epochs;

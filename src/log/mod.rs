@@ -5,6 +5,8 @@ pub mod browse;
 pub mod data_dir;
 pub mod diff;
 pub mod error;
+pub mod explain;
+pub mod groups;
 pub mod image;
 mod index_builder;
 pub mod layout;
@@ -19,6 +21,7 @@ pub mod segment;
 pub mod session;
 pub mod survey;
 pub mod transaction;
+pub mod transactions;
 pub mod verify;
 pub mod view;
 

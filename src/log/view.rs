@@ -403,6 +403,20 @@ impl Cursor {
         }
     }
 
+    /// How many bytes there are from the next batch to the end.
+    pub fn bytes_left(&self) -> Result<u64> {
+        let mut bytes = self.limit.saturating_sub(self.position);
+        let first = if self.open.is_some() {
+            self.at + 1
+        } else {
+            self.at
+        };
+        for base in self.view.listing.segments.iter().skip(first) {
+            bytes += self.view.segment(*base).open_log()?.1;
+        }
+        Ok(bytes)
+    }
+
     /// Goes on to what was appended since: the file's growth and new segments.
     /// `false` where the partition is gone.
     pub fn extend(&mut self) -> Result<bool> {

@@ -3,9 +3,12 @@
 mod consume;
 mod front;
 mod inspect_diff;
+mod inspect_explain;
+mod inspect_groups;
 mod inspect_metadata;
 mod inspect_records;
 mod inspect_summary;
+mod inspect_transactions;
 mod inspect_verify;
 mod produce;
 mod repair;

@@ -170,9 +170,7 @@ impl Group {
             GroupRecordValue::StreamsGroup(value) => (Kind::Streams, value.epoch),
             _ => return self.put_part(key, value, names),
         };
-        if self.kind != kind {
-            self.members.clear();
-        }
+        // Members may have been written before.
         (self.kind, self.epoch) = (kind, Some(epoch));
     }
 
@@ -232,7 +230,9 @@ fn put_member(member: &mut Member, value: GroupRecordValue, names: &Names<'_>) {
             member.client_host = value.client_host;
             member.rack = value.rack_id;
             member.topics = value.subscribed_topic_names;
-            member.regex = value.subscribed_topic_regex.filter(|regex| !regex.is_empty());
+            member.regex = value
+                .subscribed_topic_regex
+                .filter(|regex| !regex.is_empty());
         }
         GroupRecordValue::ShareGroupMember(value) => {
             member.client_id = value.client_id;

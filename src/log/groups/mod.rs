@@ -53,9 +53,10 @@ impl Group {
             Kind::Classic | Kind::Share | Kind::Simple => "Stable",
             Kind::Streams if self.topology.is_none() => "NotReady",
             _ if self.epoch > self.assignment_epoch => "Assigning",
-            _ if self.members.values().all(|member| {
-                member.state == Some(0) && member.epoch == self.assignment_epoch
-            }) =>
+            _ if self
+                .members
+                .values()
+                .all(|member| member.state == Some(0) && member.epoch == self.assignment_epoch) =>
             {
                 "Stable"
             }

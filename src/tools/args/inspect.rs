@@ -2,18 +2,22 @@
 
 mod diff;
 mod explain;
+mod groups;
 mod look;
 mod metadata;
 mod records;
 mod stats;
+mod transactions;
 mod verify;
 
 pub use diff::{DiffArgs, DiffOptions};
 pub use explain::{ExplainArgs, ExplainOptions};
+pub use groups::{GroupsArgs, GroupsOptions};
 pub use look::{LookArgs, LookOptions};
 pub use metadata::{MetadataArgs, MetadataOptions, Section};
 pub use records::{BatchesArgs, RecordsArgs, RecordsOptions};
 pub use stats::{StatsArgs, StatsOptions};
+pub use transactions::{TransactionsArgs, TransactionsOptions};
 pub use verify::{VerifyArgs, VerifyOptions};
 
 use super::DataFormat;
@@ -66,9 +70,9 @@ enum WhatArgs {
     /// Prints the metadata: topics, configs, brokers, ACLs, quotas, features
     Metadata(MetadataArgs),
     /// Prints committed offsets and lag
-    Groups(LookArgs),
+    Groups(GroupsArgs),
     /// Prints open, hanging and aborted transactions
-    Transactions(LookArgs),
+    Transactions(TransactionsArgs),
     /// Checks every promise of the format
     Verify(VerifyArgs),
     /// Tells everything about one offset
@@ -104,9 +108,9 @@ pub enum InspectOptions {
     /// The metadata.
     Metadata(MetadataOptions),
     /// Consumer groups.
-    Groups(LookOptions),
+    Groups(GroupsOptions),
     /// Transactions.
-    Transactions(LookOptions),
+    Transactions(TransactionsOptions),
     /// Every promise.
     Verify(VerifyOptions),
     /// One offset.

@@ -28,7 +28,7 @@ pub const TOPICS: [Section; 3] = [
     ("FILES", FILES),
 ];
 /// Behind the options of `ottla inspect`.
-pub const INSPECT: [Section; 9] = [
+pub const INSPECT: [Section; 12] = [
     ("DIFF", INSPECT_DIFF),
     ("SUMMARY", INSPECT_SUMMARY),
     ("BATCHES", INSPECT_BATCHES),
@@ -36,6 +36,9 @@ pub const INSPECT: [Section; 9] = [
     ("INDEX", INSPECT_INDEX),
     ("SNAPSHOT", INSPECT_SNAPSHOT),
     ("METADATA", INSPECT_METADATA),
+    ("GROUPS", INSPECT_GROUPS),
+    ("TRANSACTIONS", INSPECT_TRANSACTIONS),
+    ("EXPLAIN", INSPECT_EXPLAIN),
     ("VERIFY", VERIFY),
     ("LOCATIONS", LOCATIONS),
 ];
@@ -269,3 +272,53 @@ const INSPECT_SNAPSHOT: &str = r"--json prints one object a file: topic, partiti
   coordinatorEpoch currentTxnFirstOffset
 
 where kind is metadata: epoch (from the file's name), size, batches, records, header, kraftVersion, voters, footer (whether it is there) and types, how many records of each type. CSV and TSV have a row a producer.";
+
+const INSPECT_GROUPS: &str = r"inspect groups reads every partition of __consumer_offsets and __share_group_state. --json prints one object: partitions (how many were read), unknownRecords, damage (texts; the partition was read up to there) and groups, each with
+
+  group type state coordinatorPartition epoch assignmentEpoch protocolType
+  protocol topologyEpoch
+  members  member instanceId clientId host rack leader epoch state topics
+           regex assigned target (objects of topics with partitions)
+  offsets  topic partition offset leaderEpoch metadata commitTimestamp
+           expireTimestamp topicId stale logStart logEnd lag member
+           pending (producerId offset commitTimestamp of open transactions)
+           share (of share groups: startOffset deliveryComplete stateEpoch
+           leaderEpoch writeTimestamp and batches of firstOffset lastOffset
+           state deliveryCount)
+
+type is simple, classic, consumer, share or streams; simple is a group that only commits. state is Kafka's, as far as records tell: a silent member counts as there. epoch is the generation of a classic group. stale tells that the offset was committed for an earlier topic of the name. logStart, logEnd and lag are null where the partition is not in this directory. CSV and TSV have a row for each offset: group type state topic partition offset leaderEpoch metadata commitTimestamp expireTimestamp logStart logEnd lag member pending.";
+
+const INSPECT_TRANSACTIONS: &str = r"inspect transactions --json prints one object: coordinatorComplete (whether all of __transaction_state is here and was read), damage (texts), and
+
+  open              topic partition producerId producerEpoch transactionalId
+                    state why firstOffset startTimestamp lastTimestamp
+                    lastStableOffset logEnd offsetsBehind bytesBehind
+                    waitingGroups
+  transactionalIds  transactionalId producerId producerEpoch status timeoutMs
+                    startTimestamp updateTimestamp partitions
+                    transactionVersion
+  aborted           topic partition producerId firstOffset lastOffset
+                    lastStableOffset (with --all, from the .txnindex files)
+
+open are the transactions that partitions hold open. Their state is ongoing, prepareCommit or prepareAbort as the coordinator's records have it; hanging, where it has no such transaction and no marker will come (why tells what it has); or unknown, where not all of its records are here. What lies from lastStableOffset on is not seen by consumers with isolation.level=read_committed; waitingGroups are those that have committed up to there. transactionalIds are those with a transaction that is open or prepared, all of them with --all. CSV and TSV have the columns of open.";
+
+const INSPECT_EXPLAIN: &str = r"inspect explain --json prints one object: topic, partition, offset, bounds (logStart logEnd lastStable highWatermark recoveryPoint cleaned; null where nothing tells) and status:
+
+  record         a record has the offset
+  deleted        it is before the log start offset
+  compactedAway  the cleaner took it
+  emptyBatch     it is in a batch without records, which a cleaner or a
+                 repair leaves
+  gap            nothing explains why it is missing
+  beyondEnd      no record has it yet
+  damaged        it is in damage or behind it; exit status 3
+
+Of a record: segment (baseOffset nextBaseOffset file bytes active number segments), index (offset and position of the entry that a reader starts from, or null), batch (position bytes magic baseOffset lastOffset records codec crc timestampType maxTimestamp, and of v2 batches leaderEpoch attributes transactional control baseTimestamp deleteHorizon producerId producerEpoch baseSequence lastSequence), record (timestamp key value headers as in the JSON envelope of ottla-consume(1); control, with type and data; decoded, with key and value, of internal topics), producer (producerId producerEpoch sequence), transaction (state committed, aborted, open or unknown, and marker, the offset of its end) and removal:
+
+  retention   retentionMs retentionBytes segmentTimestamp due byTime bySize
+  compaction  removes reason newerOffset newestOffset deleteHorizon
+              blockedBy firstDirty firstUncleanable dirtyRatio
+
+reason is newerRecord, tombstone, aborted, noKey, marker or null; blockedBy is what keeps the next cleaning from taking it: activeSegment, lastStableOffset, minCompactionLag, dirtyRatio, deleteRetention or null. Configs are those of the topic; where it has none, Kafka's defaults, as a broker's own properties are not in the directory.
+
+Of others: segment, batch, offsetBefore and offsetAfter (its neighbours), damage, as far as there are any.";

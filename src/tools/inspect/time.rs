@@ -16,7 +16,6 @@ pub(super) fn when_known(time: Option<Timestamp>) -> String {
 }
 
 /// A span in its two largest units, such as `3 d 4 h`.
-#[allow(dead_code, reason = "used soon")]
 pub(super) fn span(millis: i64) -> String {
     const UNITS: [(&str, i64); 4] = [
         ("d", 86_400_000),

@@ -1,11 +1,374 @@
-//! `ottla inspect transactions`.
+//! `ottla inspect transactions`: which are open, which of those hang, and what they
+//! hold back.
 
+use super::site::Scope;
+use super::time::{span, when_known};
+use crate::format::ProducerEpoch;
 use crate::host::Host;
-use crate::tools::args::inspect::LookOptions;
+use crate::log::LogError;
+use crate::log::data_dir::load_image;
+use crate::log::groups;
+use crate::log::image::Image;
+use crate::log::layout::{METADATA_TOPIC, TopicPartition};
+use crate::log::presence::Presence;
+use crate::log::transactions::{Coordinator, Fate, Held, OpenTransaction, held, name};
+use crate::tools::args::DataFormat;
+use crate::tools::args::inspect::TransactionsOptions;
 use crate::tools::error::{Result, ToolError};
+use crate::tools::progress::{count, size};
+use crate::tools::table::Table;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
 
+const OPEN: [&str; 15] = [
+    "topic",
+    "partition",
+    "producerId",
+    "producerEpoch",
+    "transactionalId",
+    "state",
+    "why",
+    "firstOffset",
+    "startTimestamp",
+    "lastTimestamp",
+    "lastStableOffset",
+    "logEnd",
+    "offsetsBehind",
+    "bytesBehind",
+    "waitingGroups",
+];
+const IDS: [&str; 9] = [
+    "transactionalId",
+    "producerId",
+    "producerEpoch",
+    "status",
+    "timeoutMs",
+    "startTimestamp",
+    "updateTimestamp",
+    "partitions",
+    "transactionVersion",
+];
+const ABORTED: [&str; 6] = [
+    "topic",
+    "partition",
+    "producerId",
+    "firstOffset",
+    "lastOffset",
+    "lastStableOffset",
+];
+
+/// Everything that was found.
+struct Found {
+    coordinator: Coordinator,
+    held: Vec<Held>,
+    /// Groups that have read up to where a transaction begins.
+    waiting: BTreeMap<TopicPartition, Vec<String>>,
+}
+
 /// Does what the options say.
-pub(super) fn run(_options: &LookOptions, _host: &Arc<dyn Host>) -> Result<()> {
-    Err(ToolError::failed("`inspect transactions` is not there yet"))
+pub(super) fn run(options: &TransactionsOptions, host: &Arc<dyn Host>) -> Result<()> {
+    let site = &options.site;
+    if matches!(site.scope, Scope::File(_)) {
+        return Err(ToolError::usage(format!(
+            "{site}: expected a data directory, a topic or a partition"
+        )));
+    }
+    if site.is_data && !options.quiet && Presence::is_served(&**host, &site.data) {
+        eprintln!(
+            "{} is held by a running server: what is shown may move",
+            site.data.display()
+        );
+    }
+    let metadata = site.data.join(format!("{METADATA_TOPIC}-0"));
+    let image = load_image(host, &metadata).ok().map(|(image, _)| image);
+    let coordinator = Coordinator::read(host, &site.data, image.as_ref())?;
+    let held = held(host, &site.partitions(&**host)?, &coordinator, options.all)?;
+    let found = Found {
+        waiting: waiting(options, host, image.as_ref(), &held),
+        coordinator,
+        held,
+    };
+    let text = match options.output {
+        DataFormat::Json => {
+            let mut text = serde_json::to_vec_pretty(&found.document(options)).expect("JSON");
+            text.push(b'\n');
+            text
+        }
+        DataFormat::Table => found.for_people(options, host.now_ms()).into_bytes(),
+        rows => found.open().render(rows),
+    };
+    let mut out = std::io::stdout().lock();
+    out.write_all(&text)
+        .and_then(|()| out.flush())
+        .map_err(|error| ToolError::stdout(&error))?;
+    found.damaged(options)
+}
+
+/// Groups whose committed offset is where read-committed consumers have to stop.
+fn waiting(
+    options: &TransactionsOptions,
+    host: &Arc<dyn Host>,
+    image: Option<&Image>,
+    held: &[Held],
+) -> BTreeMap<TopicPartition, Vec<String>> {
+    let mut waiting: BTreeMap<TopicPartition, Vec<String>> = BTreeMap::new();
+    if held.iter().all(|held| held.open.is_empty()) {
+        return waiting;
+    }
+    let Ok(groups) = groups::read(host, &options.site.data, image) else {
+        return waiting;
+    };
+    for (group, found) in &groups.groups {
+        for held in held.iter().filter(|held| !held.open.is_empty()) {
+            let committed = found.offsets.get(&held.partition);
+            if committed.is_some_and(|there| there.offset == held.last_stable.get()) {
+                let groups = waiting.entry(held.partition.clone()).or_default();
+                groups.push(group.clone());
+            }
+        }
+    }
+    waiting
+}
+
+const fn state(fate: &Fate) -> &'static str {
+    match fate {
+        Fate::Ongoing => "ongoing",
+        Fate::Prepared { commit: true } => "prepareCommit",
+        Fate::Prepared { commit: false } => "prepareAbort",
+        Fate::Hanging { .. } => "hanging",
+        Fate::Unknown => "unknown",
+    }
+}
+
+impl Found {
+    fn open(&self) -> Table {
+        let mut table = Table::new(&OPEN);
+        for held in &self.held {
+            for open in &held.open {
+                table.push(self.row(held, open));
+            }
+        }
+        table
+    }
+
+    fn row(&self, held: &Held, open: &OpenTransaction) -> Vec<Value> {
+        let why = match &open.fate {
+            Fate::Hanging { why } => Some(why),
+            _ => None,
+        };
+        let groups = self.waiting.get(&held.partition);
+        vec![
+            json!(held.partition.topic),
+            json!(held.partition.partition),
+            json!(open.producer),
+            json!(open.epoch),
+            json!(open.transactional_id),
+            json!(state(&open.fate)),
+            json!(why),
+            json!(open.first_offset),
+            json!(open.started),
+            json!(open.last),
+            json!(held.last_stable),
+            json!(held.end),
+            json!(held.end.get() - held.last_stable.get()),
+            json!(held.bytes_behind),
+            json!(groups.map(Vec::as_slice).unwrap_or_default()),
+        ]
+    }
+
+    /// Transactional ids; those that have nothing open where `all`.
+    fn ids(&self, all: bool) -> Table {
+        let mut table = Table::new(&IDS);
+        for (id, value) in &self.coordinator.transactions {
+            let status = name(value.status());
+            if !all && !matches!(status, "Ongoing" | "PrepareCommit" | "PrepareAbort") {
+                continue;
+            }
+            let partitions: Vec<String> = value
+                .transaction_partitions
+                .iter()
+                .flatten()
+                .flat_map(|part| {
+                    let name = |number| format!("{}-{number}", part.topic);
+                    part.partition_ids.iter().map(name)
+                })
+                .collect();
+            table.push(vec![
+                json!(id),
+                json!(value.producer_id),
+                json!(value.producer_epoch),
+                json!(status),
+                json!(value.transaction_timeout_ms),
+                json!(value.transaction_start_timestamp_ms),
+                json!(value.transaction_last_update_timestamp_ms),
+                json!(partitions),
+                json!(value.client_transaction_version),
+            ]);
+        }
+        table
+    }
+
+    fn aborted(&self) -> Table {
+        let mut table = Table::new(&ABORTED);
+        for held in &self.held {
+            for aborted in &held.aborted {
+                table.push(vec![
+                    json!(held.partition.topic),
+                    json!(held.partition.partition),
+                    json!(aborted.producer_id),
+                    json!(aborted.first_offset),
+                    json!(aborted.last_offset),
+                    json!(aborted.last_stable_offset),
+                ]);
+            }
+        }
+        table
+    }
+
+    fn damage(&self) -> impl Iterator<Item = &LogError> {
+        let held = self.held.iter().filter_map(|held| held.damage.as_ref());
+        self.coordinator.damage.iter().chain(held)
+    }
+
+    fn document(&self, options: &TransactionsOptions) -> Value {
+        let damage: Vec<String> = self.damage().map(LogError::to_string).collect();
+        let mut document = json!({
+            "coordinatorComplete": self.coordinator.complete,
+            "damage": damage,
+            "open": self.open().to_json(),
+            "transactionalIds": self.ids(options.all).to_json(),
+        });
+        if options.all {
+            document["aborted"] = self.aborted().to_json();
+        }
+        document
+    }
+
+    fn for_people(&self, options: &TransactionsOptions, now: i64) -> String {
+        let mut text = String::new();
+        for held in &self.held {
+            for open in &held.open {
+                text.push_str(&self.story(options, held, open, now));
+            }
+        }
+        if text.is_empty() {
+            text.push_str("no partition holds a transaction open\n");
+        }
+        let ids = self.ids(options.all);
+        if !ids.is_empty() {
+            text.push_str(&format!("\ntransactional ids: {}\n", ids.len()));
+            let columns = [
+                "transactionalId",
+                "producerId",
+                "producerEpoch",
+                "status",
+                "partitions",
+            ];
+            let table = ids.select(&columns);
+            text.push_str(&String::from_utf8_lossy(&table.render(DataFormat::Table)));
+        }
+        let aborted = self.aborted();
+        if !aborted.is_empty() {
+            text.push_str(&format!("\naborted: {}\n", aborted.len()));
+            text.push_str(&String::from_utf8_lossy(&aborted.render(DataFormat::Table)));
+        }
+        text
+    }
+
+    fn story(
+        &self,
+        options: &TransactionsOptions,
+        held: &Held,
+        open: &OpenTransaction,
+        now: i64,
+    ) -> String {
+        let partition = &held.partition;
+        let mut text = format!(
+            "{partition}: {} since offset {}\n",
+            match open.fate {
+                Fate::Hanging { .. } => "a transaction hangs",
+                Fate::Prepared { commit: true } => "a transaction is about to commit",
+                Fate::Prepared { commit: false } => "a transaction is about to abort",
+                Fate::Ongoing | Fate::Unknown => "a transaction is open",
+            },
+            open.first_offset
+        );
+        let mut line = |label: &str, what: &str| {
+            text.push_str(&format!("  {label:<9} {what}\n"));
+        };
+        let id = open
+            .transactional_id
+            .as_ref()
+            .map_or_else(String::new, |id| format!(", transactional id `{id}`"));
+        let epoch = ProducerEpoch::to_wire(open.epoch);
+        line("producer", &format!("{} epoch {epoch}{id}", open.producer));
+        let ago = open.last.map_or_else(String::new, |last| {
+            format!(" ({} ago)", span(now - last.get()))
+        });
+        line("began", &when_known(open.started));
+        line("last seen", &format!("{}{ago}", when_known(open.last)));
+        if open.first_offset == held.last_stable {
+            let offsets = (held.end.get() - held.last_stable.get()).cast_unsigned();
+            line(
+                "blocks",
+                &format!(
+                    "{} and {} up to the end, offset {}",
+                    count(offsets, "offset"),
+                    size(held.bytes_behind),
+                    held.end
+                ),
+            );
+            if let Some(groups) = self.waiting.get(partition) {
+                line("waiting", &groups.join(", "));
+            }
+        }
+        match &open.fate {
+            Fate::Hanging { why } => {
+                line("why", why);
+                let place = options.site.data.join(partition.to_string());
+                let producer = open.producer;
+                let command = format!(
+                    "ottla repair {} --abort-transaction {producer}",
+                    place.display()
+                );
+                line("to end it", &command);
+            }
+            Fate::Ongoing => {
+                let values = &self.coordinator.transactions;
+                let value = open.transactional_id.as_ref().and_then(|id| values.get(id));
+                let (began, timeout) = value.map_or((None, 0), |value| {
+                    let timeout = i64::from(value.transaction_timeout_ms);
+                    (value.transaction_start_timestamp_ms, timeout)
+                });
+                if began.is_some_and(|began| now - began.get() > timeout) {
+                    let text = format!(
+                        "{}, which is over: a running coordinator would abort it",
+                        span(timeout)
+                    );
+                    line("timeout", &text);
+                }
+            }
+            Fate::Unknown => line(
+                "why",
+                "not all of the coordinator's records are here to tell",
+            ),
+            Fate::Prepared { .. } => {}
+        }
+        text
+    }
+
+    fn damaged(&self, options: &TransactionsOptions) -> Result<()> {
+        let Some(first) = self.damage().next() else {
+            return Ok(());
+        };
+        let site = &options.site;
+        Err(
+            ToolError::damage(format!("as far as it can be read: {first}")).hint(format!(
+                "`ottla inspect verify {site}` lists all that is damaged; `ottla repair {site}` \
+                 says what can be saved"
+            )),
+        )
+    }
 }

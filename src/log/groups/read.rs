@@ -1,0 +1,254 @@
+//! Reads the partitions of the groups' topics, all of them at once.
+
+use super::members::{Kind, Names};
+use super::offsets::{commit, end_transaction};
+use super::share::Shared;
+use super::{Committed, Group};
+use crate::format::ProducerId;
+use crate::format::any_batch::{AnyBatch, AnyScratch};
+use crate::format::batch::{Header, PREFIX_SIZE, UncheckedBatch};
+use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
+use crate::format::record::Record;
+use crate::format::share_group_state::{ShareStateRecordKey, ShareStateRecordValue};
+use crate::host::Host;
+use crate::log::error::{LogError, Result};
+use crate::log::image::Image;
+use crate::log::layout::{OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, TopicPartition};
+use crate::log::partition::marker_of;
+use crate::log::view::{Chunk, PartitionView};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const CHUNK: usize = 256 << 10;
+
+/// Every group, and what kept some from being read.
+#[derive(Debug, Default)]
+pub struct Groups {
+    /// By name.
+    pub groups: BTreeMap<String, Group>,
+    /// Records of types that are not known here.
+    pub unknown: u64,
+    /// How many partitions were read.
+    pub partitions: usize,
+    /// What ended the reading of a partition early.
+    pub damage: Vec<LogError>,
+}
+
+/// Reads every partition of `__consumer_offsets` and `__share_group_state` in `data`.
+/// `image` tells the names of topics.
+///
+/// # Errors
+/// Where the directory cannot be listed, or a file not read.
+pub fn read(host: &Arc<dyn Host>, data: &Path, image: Option<&Image>) -> Result<Groups> {
+    let mut work: Vec<(TopicPartition, PathBuf)> = host
+        .list(data)
+        .map_err(LogError::io("list", data))?
+        .iter()
+        .filter_map(|entry| {
+            let name = TopicPartition::from_directory(entry.name.to_str()?)?;
+            let ours = name.topic == OFFSETS_TOPIC || name.topic == SHARE_GROUPS_TOPIC;
+            ours.then(|| (name, data.join(&entry.name)))
+        })
+        .collect();
+    work.sort();
+    let next = AtomicUsize::new(0);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = cores.min(work.len()).max(1);
+    let parts: Vec<Result<Vec<Part>>> = std::thread::scope(|scope| {
+        let run = || {
+            let mut done = Vec::new();
+            while let Some((name, path)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push(Part::read(host, name, path, image)?);
+            }
+            Ok(done)
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().expect("no panic");
+        threads.into_iter().map(join).collect()
+    });
+    let mut all = Groups {
+        partitions: work.len(),
+        ..Groups::default()
+    };
+    let mut shared = Vec::new();
+    for part in parts {
+        for part in part? {
+            all.groups.extend(part.groups);
+            all.unknown += part.unknown;
+            all.damage.extend(part.damage);
+            shared.extend(part.shared);
+        }
+    }
+    for ((group, name), state) in shared {
+        let group = all.groups.entry(group).or_default();
+        if group.kind == Kind::Simple {
+            group.kind = Kind::Share;
+        }
+        group.shared.insert(name, state);
+    }
+    all.groups.retain(|_, group| !group.is_nothing());
+    Ok(all)
+}
+
+/// What one partition adds up to: a group's records are all in one.
+#[derive(Default)]
+struct Part {
+    groups: BTreeMap<String, Group>,
+    shared: BTreeMap<(String, TopicPartition), Shared>,
+    unknown: u64,
+    damage: Option<LogError>,
+}
+
+impl Part {
+    fn read(
+        host: &Arc<dyn Host>,
+        name: &TopicPartition,
+        path: &Path,
+        image: Option<&Image>,
+    ) -> Result<Self> {
+        let mut part = Self::default();
+        match part.fill(host, name, path, &Names(image)) {
+            Ok(()) => Ok(part),
+            Err(error @ LogError::Io { .. }) => Err(error),
+            Err(error) => {
+                part.damage = Some(error);
+                Ok(part)
+            }
+        }
+    }
+
+    fn fill(
+        &mut self,
+        host: &Arc<dyn Host>,
+        name: &TopicPartition,
+        path: &Path,
+        names: &Names<'_>,
+    ) -> Result<()> {
+        let view = PartitionView::open(host, path, name.clone(), None)?;
+        let mut cursor = view.cursor(view.start())?;
+        let mut chunk = Chunk::default();
+        let mut scratch = AnyScratch::default();
+        while cursor.next_chunk(&mut chunk, CHUNK)? {
+            for batch in chunk.batches() {
+                let (position, bytes) = batch?;
+                self.batch(name, bytes, &mut scratch, names)
+                    .map_err(LogError::format(&chunk.path, position))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(
+        &mut self,
+        name: &TopicPartition,
+        bytes: &[u8],
+        scratch: &mut AnyScratch,
+        names: &Names<'_>,
+    ) -> crate::format::Result<()> {
+        let magic = bytes[PREFIX_SIZE - 1];
+        let batch = AnyBatch::parse(magic, bytes)?;
+        let header = (magic == 2).then(|| Header::parse(bytes)).transpose()?;
+        let producer = header.as_ref().and_then(|header| header.producer);
+        let attributes = header.as_ref().map(|header| header.attributes);
+        if attributes.is_some_and(|attributes| attributes.is_control()) {
+            let marker = marker_of(&UncheckedBatch::parse(bytes)?);
+            if let (Some((commit, _)), Some(producer)) = (marker, producer) {
+                end_transaction(&mut self.groups, producer.id, commit);
+            }
+            return Ok(());
+        }
+        let open = attributes
+            .is_some_and(|attributes| attributes.is_transactional())
+            .then(|| producer.map(|producer| producer.id))
+            .flatten();
+        for record in batch.records(scratch)? {
+            let record = record?;
+            if name.topic == SHARE_GROUPS_TOPIC {
+                self.share(&record, names)?;
+            } else {
+                self.record(name.partition, &record, open, names)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        partition: i32,
+        record: &Record<'_>,
+        producer: Option<ProducerId>,
+        names: &Names<'_>,
+    ) -> crate::format::Result<()> {
+        let Some(key) = record.key else {
+            self.unknown += 1;
+            return Ok(());
+        };
+        let key = GroupRecordKey::decode(key)?;
+        let value = record
+            .value
+            .map(|value| GroupRecordValue::decode(key.kind(), value))
+            .transpose()?
+            .map(|value| value.value);
+        let unknown = matches!(value, Some(GroupRecordValue::Unknown { .. }));
+        let Some(name) = key.group().filter(|_| !unknown) else {
+            self.unknown += 1;
+            return Ok(());
+        };
+        let group = self.groups.entry(name.to_owned()).or_default();
+        group.partition = partition;
+        match key {
+            GroupRecordKey::OffsetCommit(key) | GroupRecordKey::LegacyOffsetCommit(key) => {
+                commit(group, key, value, record.offset, producer);
+            }
+            key => group.take(&key, value, names),
+        }
+        Ok(())
+    }
+
+    fn share(&mut self, record: &Record<'_>, names: &Names<'_>) -> crate::format::Result<()> {
+        let Some(bytes) = record.key else {
+            self.unknown += 1;
+            return Ok(());
+        };
+        let key = ShareStateRecordKey::decode(bytes)?;
+        let kind = key.kind();
+        let (ShareStateRecordKey::Snapshot(key) | ShareStateRecordKey::Update(key)) = key else {
+            self.unknown += 1;
+            return Ok(());
+        };
+        let topic = names.of(key.topic_id);
+        let place = (
+            key.group_id,
+            TopicPartition::new(topic, key.partition.get()),
+        );
+        let Some(value) = record.value else {
+            self.shared.remove(&place);
+            return Ok(());
+        };
+        match ShareStateRecordValue::decode(kind, value)?.value {
+            ShareStateRecordValue::Snapshot(value) => {
+                self.shared.insert(place, Shared::of(value));
+            }
+            ShareStateRecordValue::Update(value) => {
+                self.shared.entry(place).or_default().update(value);
+            }
+            ShareStateRecordValue::Unknown { .. } => self.unknown += 1,
+        }
+        Ok(())
+    }
+}
+
+/// The offset that a group would read next, of a kind of its own for share groups.
+impl Group {
+    /// How many records it has still to read, where the end is known.
+    pub fn lag(&self, name: &TopicPartition, end: i64) -> Option<i64> {
+        if let Some(shared) = self.shared.get(name) {
+            let done = i64::from(shared.delivery_complete.unwrap_or(0));
+            return shared.start_offset.map(|start| end - start - done);
+        }
+        let committed: Option<&Committed> = self.offsets.get(name);
+        committed.map(|committed| end - committed.offset)
+    }
+}
