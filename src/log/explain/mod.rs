@@ -10,7 +10,7 @@ pub use removal::{Blocked, Compaction, Doom, Removal, Retention};
 pub use scan_on::Fate;
 
 use super::error::{LogError, Result};
-use super::layout::TopicPartition;
+use super::layout::{METADATA_TOPIC, TopicPartition};
 use super::partition::Listing;
 use super::verify::Surroundings;
 use super::view::PartitionView;
@@ -100,17 +100,20 @@ pub fn explain(
             cleanup.compact = true;
         }
         let ahead = Ahead::scan(&view, &bounds, held, cleanup.compact)?;
-        removal = Some(Removal::of(&removal::Question {
-            host,
-            directory,
-            listing: &listing,
-            bounds: &bounds,
-            held,
-            ahead: &ahead,
-            config: &config,
-            cleanup,
-            now,
-        })?);
+        // The metadata log goes as snapshots are taken, not by policy.
+        if name.topic != METADATA_TOPIC {
+            removal = Some(Removal::of(&removal::Question {
+                host,
+                directory,
+                listing: &listing,
+                bounds: &bounds,
+                held,
+                ahead: &ahead,
+                config: &config,
+                cleanup,
+                now,
+            })?);
+        }
         fate = ahead.fate;
     }
     Ok(Explained {

@@ -23,6 +23,7 @@ const MOST_INDEX: u64 = 1 << 31;
 
 /// Where an offset is.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one is made in a run")]
 pub enum Place {
     /// A record has it.
     Here(Box<Held>),

@@ -24,9 +24,7 @@ impl Shared {
     pub(super) fn of(value: ShareSnapshotValue) -> Self {
         let mut this = Self {
             start_offset: known(value.start_offset),
-            delivery_complete: i32::try_from(value.delivery_complete_count)
-                .ok()
-                .filter(|count| *count >= 0),
+            delivery_complete: Some(value.delivery_complete_count).filter(|count| *count >= 0),
             state_epoch: value.state_epoch,
             leader_epoch: value.leader_epoch,
             write_timestamp: Timestamp::from_wire(value.write_timestamp),
