@@ -13,6 +13,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The least that is read at once.
+const PAGE: usize = 4096;
+
 /// Reads the batches of one file.
 pub struct Browser {
     file: Arc<dyn File>,
@@ -74,19 +77,25 @@ impl Browser {
             .open(path, Open::Read)
             .map_err(LogError::io("open", path))?;
         let limit = file.len().map_err(LogError::io("measure", path))?;
-        let mut browser = Self {
+        // Old formats are looked for behind damage only where one was seen.
+        let mut first = Scanner::new(Arc::clone(&file), path, 0, limit).with_chunk(PAGE);
+        let legacy = matches!(first.peek(), Ok(Ok(prefix)) if prefix.magic < 2);
+        Ok(Self {
             scanner: Scanner::new(Arc::clone(&file), path, 0, limit),
             file,
             path: path.to_owned(),
             base,
             limit,
-            legacy: false,
-        };
-        // Old formats are looked for behind damage only where one was seen.
-        browser.legacy =
-            matches!(browser.next_step(), Ok(Some(Step::Batch(found))) if found.prefix.magic < 2);
-        browser.go_to(0);
-        Ok(browser)
+            legacy,
+        })
+    }
+
+    /// Reads from the start in pages: where only a batch or two are wanted.
+    #[must_use]
+    pub fn in_pages(mut self) -> Self {
+        self.scanner =
+            Scanner::new(Arc::clone(&self.file), &self.path, 0, self.limit).with_chunk(PAGE);
+        self
     }
 
     /// Its file.

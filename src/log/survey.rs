@@ -355,6 +355,9 @@ fn look(
 ) -> Result<Counts> {
     let path = segment.path(Suffix::Log);
     let mut browser = Browser::open(host, &path, segment.base())?;
+    if until < SAMPLE {
+        browser = browser.in_pages();
+    }
     let mut counts = Counts {
         bytes: seen.bytes,
         ..Counts::default()
@@ -436,5 +439,80 @@ impl Counts {
         of_codec.bytes += size;
         self.records += batch.records(&mut memory.any)?.count() as u64;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::batch_builder::{BatchBuilder, Seal};
+    use crate::format::record::Headers;
+    use crate::host::real::RealHost;
+
+    const BATCHES: i64 = 100;
+    const SEGMENTS: i64 = 20;
+    const RECORDS: i64 = 10;
+
+    /// Segments of 600 kB: a sample is less than half of one.
+    fn partition(directory: &Path) {
+        let value = vec![b'v'; 590];
+        for segment in 0..SEGMENTS {
+            let mut log = Vec::new();
+            for batch in 0..BATCHES {
+                let base = (segment * BATCHES + batch) * RECORDS;
+                let mut builder = BatchBuilder::default();
+                for record in 0..RECORDS {
+                    let time = Some(Timestamp::new(1_000 + base + record));
+                    builder
+                        .append(time, None, Some(&value), Headers::default())
+                        .unwrap();
+                }
+                let base_offset = Offset::new(base);
+                log.extend_from_slice(builder.seal(&Seal {
+                    base_offset,
+                    ..Seal::default()
+                }));
+            }
+            let name = format!("{:020}.log", segment * BATCHES * RECORDS);
+            std::fs::write(directory.join(name), log).unwrap();
+        }
+    }
+
+    fn survey(whole: bool) -> Survey {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("t-0");
+        std::fs::create_dir(&directory).unwrap();
+        partition(&directory);
+        let host: Arc<dyn Host> = Arc::new(RealHost);
+        let around = Surroundings::read(&host, folder.path(), false);
+        let effort = Effort { whole, unpack: 0 };
+        Survey::read(
+            &host,
+            &around,
+            TopicPartition::new("t", 0),
+            &directory,
+            effort,
+        )
+    }
+
+    #[test]
+    fn a_sample_says_nearly_what_the_whole_does() {
+        let (whole, sampled) = (survey(true), survey(false));
+        let all = SEGMENTS * BATCHES * RECORDS;
+        for survey in [&whole, &sampled] {
+            assert_eq!(survey.problems, Vec::<String>::new());
+            assert_eq!(survey.end, Some(Offset::new(all)));
+            assert_eq!(survey.earliest(), Some(Timestamp::new(1_000)));
+            assert_eq!(survey.segments.len() as i64, SEGMENTS);
+        }
+        let (exact, estimated) = (whole.counts(), sampled.counts());
+        assert!(exact.is_exact() && exact.records as i64 == all);
+        assert_eq!(whole.latest(), Some(Timestamp::new(999 + all)));
+        assert!(!estimated.is_exact() && estimated.read < exact.read / 3);
+        let records = estimated.estimate(estimated.records);
+        assert!(
+            records.abs_diff(exact.records) < exact.records / 50,
+            "{records}"
+        );
     }
 }

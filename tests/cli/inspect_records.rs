@@ -192,3 +192,48 @@ fn tables_fit_80_columns() {
     assert!(wide.contains(&long));
     assert!(wide.contains("trace=a/b"));
 }
+
+#[test]
+fn message_sets_of_old_kafkas_are_shown() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("data/t-0")).unwrap();
+    let log = place.path("data/t-0/00000000000000001000.log");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/testdata/kafka-4.3.1-fragments/legacy"
+    );
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        std::fs::copy(&path, &log).unwrap();
+        let is_first = name.starts_with("magic0");
+        let batches = json(&place.ok("inspect batches data/t-0 --json"));
+        let plain = name.contains("-none");
+        assert_eq!(batches.len(), if plain { 3 } else { 1 }, "{name}");
+        for batch in &batches {
+            assert_eq!(batch["magic"], u64::from(!is_first), "{name}");
+            assert_eq!(batch["crcValid"], true, "{name}");
+            assert_eq!(batch["count"].is_null(), !plain, "{name}");
+        }
+        let records = json(&place.ok("inspect records data/t-0 --json"));
+        let offsets: Vec<_> = records.iter().map(|it| it["offset"].as_i64()).collect();
+        assert_eq!(offsets, [Some(1000), Some(1001), Some(1002)], "{name}");
+        let values: Vec<_> = records.iter().map(|it| it["value"].as_str()).collect();
+        assert_eq!(values, [Some("value 0"), Some("value 1"), None], "{name}");
+        let kind = match (is_first, name.ends_with("appendtime")) {
+            (true, _) => "NoTimestampType",
+            (false, true) => "LogAppendTime",
+            (false, false) => "CreateTime",
+        };
+        for record in &records {
+            assert_eq!(record["timestampType"], kind, "{name}");
+            assert_eq!(record["timestamp"].is_null(), is_first, "{name}");
+        }
+        let summary = place.ok("inspect data/t-0 --json");
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        assert_eq!(
+            (&summary["records"], &summary["endOffset"]),
+            (&3.into(), &1003.into())
+        );
+    }
+}
