@@ -7,12 +7,17 @@
 //! one of the first kind with a wrong entry, unless the time index, which is written
 //! to together with it, shows that it was an append.
 //!
+//! Brokers before 2.0 wrote the first offset of what was appended: a file where most
+//! entries of batches with several offsets are such is taken as theirs.
+//!
 //! Sources: `LogSegment.append`, `LogSegment.recover`, `OffsetIndex`, `AbstractIndex`.
 
 use super::Report;
 use super::entries::{Entries, is_out_of_order};
 use super::partition::{Partition, Runs};
 use crate::format::Offset;
+use crate::format::any_batch::{AnyBatch, AnyScratch};
+use crate::format::batch::Prefix;
 use crate::format::offset_index::OffsetIndexEntry;
 use crate::format::time_index::TimeIndexEntry;
 use crate::log::layout::Suffix;
@@ -43,7 +48,12 @@ struct Current {
     /// Entries for whole appends: the first one, and how many.
     late: Option<Waiting>,
     late_count: u64,
+    /// Entries with the first offset of a batch that has several, and how many.
+    early: Option<Waiting>,
+    early_count: u64,
     exact_count: u64,
+    /// Entries with the last offset of a batch that has several.
+    exact_last: u64,
     /// Up to where damage reaches.
     hole_to: u64,
     runs: Runs,
@@ -98,7 +108,10 @@ impl OffsetIndexes {
             waiting: None,
             late: None,
             late_count: 0,
+            early: None,
+            early_count: 0,
             exact_count: 0,
+            exact_last: 0,
             hole_to: 0,
             runs: Runs::default(),
         };
@@ -173,6 +186,10 @@ impl Current {
                 // What it should say is not known.
             } else if next.offset == last {
                 self.exact_count += 1;
+                self.exact_last += u64::from(first_offset(seen) < last);
+            } else if next.offset < last && next.offset == first_offset(seen) {
+                self.early_count += 1;
+                self.early.get_or_insert(Waiting { entry: next, last });
             } else if next.offset > last {
                 self.waiting = Some(Waiting { entry: next, last });
             } else {
@@ -213,6 +230,12 @@ impl Current {
             && !self.is_an_append(partition, &late)
         {
             self.wrong_offset(partition, late.entry, late.last, report);
+        }
+        // One among others that tell the last offset: of no old broker, but wrong.
+        if let (1, Some(early)) = (self.early_count, self.early)
+            && self.exact_last > 0
+        {
+            self.wrong_offset(partition, early.entry, early.last, report);
         }
         let rest = self.entries.rest();
         if rest > 0 && !live {
@@ -394,6 +417,21 @@ impl Current {
         finding.bytes = Some(entry_bytes(at, SIZE));
         finding
     }
+}
+
+/// The first offset of a batch. A message set that is compressed tells its last one
+/// only: the messages in it are looked at.
+pub(super) fn first_offset(seen: &Seen<'_>) -> Offset {
+    if seen.header.is_some() {
+        return seen.summary.base_offset;
+    }
+    let magic = Prefix::parse(seen.bytes).map_or(1, |prefix| prefix.magic);
+    let mut scratch = AnyScratch::default();
+    AnyBatch::parse(magic, seen.bytes)
+        .and_then(|batch| batch.records(&mut scratch)?.next().transpose())
+        .ok()
+        .flatten()
+        .map_or(seen.summary.last_offset, |record| record.offset)
 }
 
 /// The bytes of an entry.

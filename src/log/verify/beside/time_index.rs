@@ -1,15 +1,17 @@
 //! The time index of each segment against its batches.
 //!
 //! An entry is the greatest time so far and the last offset of the first batch that
-//! has it. Brokers before 3.8 wrote the offset of the first *record* that has it, and the
-//! cleaner did so for longer. When a segment is rolled or closed, its greatest time
+//! has it. Brokers before 3.8 wrote the offset of the first *record* that has it, or the
+//! first offset of the batch, and the cleaner did so for longer. Where no message has a
+//! time (magic 0), the file's own time stands for it, at the segment's first offset.
+//! When a segment is rolled or closed, its greatest time
 //! gets an entry as well.
 //!
 //! Sources: `LogSegment.append`, `onBecomeInactiveSegment`, `close`, `TimeIndex`.
 
 use super::Report;
 use super::entries::{Entries, is_out_of_order};
-use super::offset_index::{entry_bytes, padding};
+use super::offset_index::{entry_bytes, first_offset, padding};
 use super::partition::{Partition, Runs};
 use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::time_index::TimeIndexEntry;
@@ -158,6 +160,10 @@ impl Current {
             return Some(("the offset of a batch".to_owned(), found()));
         }
         let summary = seen.summary;
+        let no_times = seen.header.is_none() && self.latest.is_none();
+        if summary.max_timestamp.is_none() && no_times && entry.offset == self.segment {
+            return None;
+        }
         if summary.max_timestamp != Some(entry.time) {
             let time = summary.max_timestamp;
             let expected = time.map_or_else(
@@ -181,7 +187,10 @@ impl Current {
         {
             return Some((format!("a time later than {}", before.time), found()));
         }
-        if entry.offset == summary.last_offset || is_first_with_time(seen, entry) {
+        if entry.offset == summary.last_offset
+            || entry.offset == first_offset(seen)
+            || is_first_with_time(seen, entry)
+        {
             return None;
         }
         let expected = format!("offset {}, the last one of its batch", summary.last_offset);
