@@ -6,7 +6,7 @@
 //! A seed gives the same bytes each time.
 
 use crate::support;
-use ottla::format::batch::Producer;
+use ottla::format::batch::{Prefix, Producer, patch_leader_epoch};
 use ottla::format::batch_builder::{BatchBuilder, Seal};
 use ottla::format::checkpoint::OffsetCheckpoint;
 use ottla::format::compression::{Codec, Compression, Compressor};
@@ -327,7 +327,14 @@ fn metadata() -> Template {
     }
     let mut template = maker.finish("metadata", "__cluster_metadata-0", false);
     let log = &template.files["__cluster_metadata-0/00000000000000000000.log"];
-    let (end, bytes) = snapshot_of(log);
+    let (end, mut bytes) = snapshot_of(log);
+    // The batches of a snapshot carry the epoch of its name.
+    let mut at = 0;
+    while at < bytes.len() {
+        let size = Prefix::parse(&bytes[at..]).unwrap().size;
+        patch_leader_epoch(&mut bytes[at..], LeaderEpoch::new(1));
+        at += size;
+    }
     let name = format!("__cluster_metadata-0/{end:020}-0000000001.checkpoint");
     template.files.insert(name, bytes);
     template

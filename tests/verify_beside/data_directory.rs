@@ -65,6 +65,9 @@ fn whose_it_is() {
                     "brokerEpoch\":9",
                 );
             }),
+            mark("nothing", |data| {
+                edit(&data.join(".kafka_cleanshutdown"), Vec::clear);
+            }),
             mark("no JSON", |data| {
                 text(&data.join(".kafka_cleanshutdown"), "{", "(");
             }),
@@ -96,6 +99,9 @@ fn checkpoints() {
                     text(&data.join(MARKS), "codec-none 0", "codec-none 4");
                 }))
             },
+            rebuildable(points("nothing", |data| {
+                edit(&data.join(POINTS), Vec::clear);
+            })),
             rebuildable(points("one twice", |data| {
                 text(&data.join(POINTS), "empty 1 0", "empty 0 0");
             })),

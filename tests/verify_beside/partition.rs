@@ -117,6 +117,13 @@ fn producer_snapshots() {
                     all[0].current_txn_first_offset = Some(Offset::new(30));
                 });
             }),
+            wrong("bytes behind the last producer", |data| {
+                edit(&data.join(FILE), |bytes| {
+                    bytes.extend([0; 46]);
+                    let crc = ottla::format::crc32c::crc32c(&bytes[6..]);
+                    bytes[2..6].copy_from_slice(&crc.to_be_bytes());
+                });
+            }),
             wrong("an open one is gone", |data| {
                 plant(data, |all| all.truncate(1));
             }),
@@ -202,6 +209,17 @@ fn names() {
                 "an index without a log",
                 |data| empty(data, "events-0/00000000000000000077.index"),
             )),
+            Planted {
+                severity: Severity::Loss,
+                ..missing(
+                    "events-0/00000000000000000077.log",
+                    "a log with an index",
+                    |data| {
+                        fs::write(data.join("events-0/00000000000000000077.index"), [1; 8])
+                            .expect("it can be written");
+                    },
+                )
+            },
             stray("events-0/00000000000000000000.log.deleted", "old", |data| {
                 empty(data, "events-0/00000000000000000000.log.deleted");
             }),

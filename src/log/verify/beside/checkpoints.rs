@@ -66,6 +66,16 @@ fn one(data: &Data<'_>, name: &str, there: &BTreeSet<TopicPartition>, report: &m
             return report(finding);
         }
     };
+    if bytes.iter().filter(|byte| **byte == b'\n').count() < 2 {
+        // Kafka takes it for one without entries.
+        let severity = match name {
+            LOG_STARTS => Severity::Wrong,
+            _ => Severity::Rebuildable,
+        };
+        let expected = "a version and a count";
+        let found = format!("{} bytes", bytes.len());
+        return report(finding(check, severity, path, expected, found));
+    }
     let announced = String::from_utf8_lossy(&bytes)
         .lines()
         .nth(1)

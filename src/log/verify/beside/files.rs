@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `.index` missing | reads the segment and makes all its indexes anew |
 //! | `.timeindex` missing | makes an empty one: lookups by time read more |
-//! | an index without its `.log` | removes it |
+//! | an index without its `.log` | removes it; a kill amid a deletion leaves it |
 //! | `.deleted`, `.cleaned` | removes it |
 //! | `.swap` | puts it in the place of what it replaces |
 //! | anything else | lets it be |
@@ -123,6 +123,12 @@ impl Names {
         let orphan = matches!(suffix, Suffix::Index | Suffix::TimeIndex | Suffix::TxnIndex)
             && partition.segments.binary_search(&base).is_err();
         if orphan {
+            if self.is_lost(base, suffix) {
+                let path = partition.path(base, Suffix::Log);
+                let (check, severity) = (Check::MissingFile, Severity::Loss);
+                let expected = "the log of an index that is there";
+                return report(partition.finding(check, severity, path, expected, "no such file"));
+            }
             // A kill amid a deletion leaves them, and only with the log gone first.
             let severity = match partition.is_clean() || partition.is_metadata() {
                 true => Severity::Rebuildable,
@@ -131,6 +137,22 @@ impl Names {
             let expected = "a .log beside an index";
             self.tell(Check::StrayFile, severity, entry, expected, report);
         }
+    }
+
+    /// Whether an index tells of a log that must be there: a clean stop leaves no index
+    /// without one. Told once for the indexes of a segment.
+    fn is_lost(&self, base: Offset, suffix: Suffix) -> bool {
+        let partition = &self.partition;
+        let has = |suffix| {
+            let path = partition.path(base, suffix);
+            let stat = partition.host.stat(&path);
+            stat.is_ok_and(|stat| stat.length > 0)
+        };
+        let told = |other| suffix == other && has(other);
+        partition.is_clean()
+            && (told(Suffix::Index)
+                || told(Suffix::TimeIndex) && !has(Suffix::Index)
+                || told(Suffix::TxnIndex) && !has(Suffix::Index) && !has(Suffix::TimeIndex))
     }
 
     fn tell(

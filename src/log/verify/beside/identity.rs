@@ -13,6 +13,9 @@ use crate::format::meta_properties::{MetaProperties, MetaVersion};
 use crate::log::layout::{CLEAN_SHUTDOWN, META_PROPERTIES};
 use crate::log::verify::{Check, Severity};
 
+/// The level of `metadata.version` of Kafka 3.9: before 3.8 the mark was empty.
+const SINCE_3_8: i16 = 21;
+
 /// Checks both files, and takes note of whose directory it is.
 pub(super) fn check(data: &mut Data<'_>, report: &mut Report<'_>) {
     meta_properties(data, report);
@@ -85,13 +88,17 @@ fn meta_properties(data: &mut Data<'_>, report: &mut Report<'_>) {
         }
         return;
     };
-    if let Some(id) = meta.directory_id
-        && !broker.log_dirs.is_empty()
-        && !broker.log_dirs.contains(&id)
-    {
+    let known = meta
+        .directory_id
+        .is_some_and(|id| broker.log_dirs.contains(&id));
+    if !broker.log_dirs.is_empty() && !known {
         let all: Vec<_> = broker.log_dirs.iter().map(ToString::to_string).collect();
         let expected = format!("a directory of node {node}: {}", all.join(", "));
-        wrong(expected, id.to_string());
+        let found = meta.directory_id;
+        wrong(
+            expected,
+            found.map_or("none".to_owned(), |id| id.to_string()),
+        );
     }
 }
 
@@ -114,8 +121,11 @@ fn clean_shutdown(data: &Data<'_>, report: &mut Report<'_>) {
         }
     };
     let mark = CleanShutdown::parse(&bytes);
-    // Before 3.8 it was empty.
-    if bytes.is_empty() || data.around.live {
+    let level = data
+        .image()
+        .and_then(|image| image.features().get("metadata.version").copied());
+    let may_be_empty = level.is_none_or(|level| level < SINCE_3_8);
+    if bytes.is_empty() && may_be_empty || data.around.live {
         return;
     }
     let registered = data
@@ -140,6 +150,14 @@ fn clean_shutdown(data: &Data<'_>, report: &mut Report<'_>) {
             path,
             format!("broker epoch {registered}, that of the last registration"),
             epoch.to_string(),
+        ));
+    } else if mark.to_bytes() != bytes {
+        report(finding(
+            Check::CleanShutdown,
+            Severity::Rebuildable,
+            path,
+            "a version and a broker's epoch, as Kafka writes them",
+            "other fields",
         ));
     }
 }

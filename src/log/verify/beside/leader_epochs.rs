@@ -90,6 +90,13 @@ impl LeaderEpochFile {
         };
         self.entries = epochs.entries().to_vec();
         self.usable = true;
+        if bytes.iter().filter(|byte| **byte == b'\n').count() < 2 {
+            // Kafka takes it for one without entries.
+            let found = format!("{} bytes", bytes.len());
+            self.usable = false;
+            self.early = Some(self.finding(Severity::Wrong, "a version and a count", found));
+            return;
+        }
         if epochs.to_bytes() != bytes && lines(&bytes) > self.entries.len() + 2 {
             let finding = self.finding(
                 Severity::Wrong,

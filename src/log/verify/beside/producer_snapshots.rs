@@ -104,10 +104,10 @@ impl ProducerSnapshots {
             .unwrap_or_default()
             .max(end.start);
         let there = self.offsets.contains(&end.next);
-        if there || hole || !partition.is_clean() || end.next <= start || producers.is_empty() {
+        if there || hole || !partition.is_clean() || end.next <= start || !producers.modern {
             return;
         }
-        let severity = match self.offsets.is_empty() {
+        let severity = match self.offsets.is_empty() && !producers.is_empty() {
             true => Severity::Wrong,
             false => Severity::Rebuildable,
         };
@@ -152,6 +152,13 @@ impl ProducerSnapshots {
                 return false;
             }
         };
+        // Less than −1 where −1 says none, bytes behind the last producer.
+        if producer_snapshot::encode(&entries).is_ok_and(|again| again != bytes) {
+            let expected = "producers as Kafka writes them, and nothing else".to_owned();
+            let found = format!("{} bytes that read otherwise", bytes.len());
+            report(self.finding(at, Severity::Wrong, expected, found));
+            return true;
+        }
         let Some(producers) = producers.filter(|producers| !producers.hidden) else {
             return true;
         };

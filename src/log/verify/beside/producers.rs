@@ -29,6 +29,8 @@ pub(super) struct Producers {
     pub(super) hidden: bool,
     /// Whether producers were forgotten here, for want of memory.
     pub(super) forgot: bool,
+    /// Whether there are batches of magic 2: of a Kafka that keeps snapshots.
+    pub(super) modern: bool,
     /// The first offset of the log.
     pub(super) start: Option<Offset>,
     next: Option<Offset>,
@@ -96,6 +98,7 @@ impl Producers {
             compacted,
             hidden: false,
             forgot: false,
+            modern: false,
             start: None,
             next: None,
         }
@@ -137,6 +140,7 @@ impl Producers {
         let Some(header) = header else {
             return Did::Nothing;
         };
+        self.modern = true;
         if header.record_count as i64 != last.get() - base.get() + 1 {
             self.compacted = true;
         }
