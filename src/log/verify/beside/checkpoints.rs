@@ -66,8 +66,10 @@ fn one(data: &Data<'_>, name: &str, there: &BTreeSet<TopicPartition>, report: &m
             return report(finding);
         }
     };
-    if bytes.iter().filter(|byte| **byte == b'\n').count() < 2 {
-        // Kafka takes it for one without entries.
+    // Kafka makes each file empty and fills it by and by, at a clean stop at the latest;
+    // the cleaner's only when it has cleaned.
+    let filled = data.is_clean() && !there.is_empty() && name != CLEANER_OFFSETS;
+    if filled && bytes.iter().filter(|byte| **byte == b'\n').count() < 2 {
         let severity = match name {
             LOG_STARTS => Severity::Wrong,
             _ => Severity::Rebuildable,

@@ -90,11 +90,10 @@ impl LeaderEpochFile {
         };
         self.entries = epochs.entries().to_vec();
         self.usable = true;
-        if bytes.iter().filter(|byte| **byte == b'\n').count() < 2 {
-            // Kafka takes it for one without entries.
-            let found = format!("{} bytes", bytes.len());
+        if bytes.is_empty() {
+            // So Kafka makes it, until the first epoch begins.
             self.usable = false;
-            self.early = Some(self.finding(Severity::Wrong, "a version and a count", found));
+            self.missing = true;
             return;
         }
         if epochs.to_bytes() != bytes && lines(&bytes) > self.entries.len() + 2 {
@@ -224,7 +223,7 @@ impl LeaderEpochFile {
                 true => Severity::Rebuildable,
                 false => Severity::Wrong,
             };
-            let mut finding = self.finding(severity, "the epochs of the log", "no such file");
+            let mut finding = self.finding(severity, "the epochs of the log", "none");
             finding.check = Check::MissingFile;
             report(finding);
         }
