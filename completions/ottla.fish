@@ -172,6 +172,11 @@ complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_sub
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from diff" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s p -l partitions -d 'These partitions only, such as 0,2,4-7' -r
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l by -d 'What the rows are of [default: what is below LOCATION]' -r -f -a "topic\t'A row for each topic'
+partition\t'A row for each partition'
+segment\t'A row for each segment'"
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l top -d 'How many of the largest records and most frequent keys to print' -r
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'

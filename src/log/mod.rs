@@ -19,6 +19,7 @@ pub mod repair;
 pub mod scan;
 pub mod segment;
 pub mod session;
+pub mod stats;
 pub mod survey;
 pub mod transaction;
 pub mod transactions;

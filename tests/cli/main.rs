@@ -7,6 +7,7 @@ mod inspect_explain;
 mod inspect_groups;
 mod inspect_metadata;
 mod inspect_records;
+mod inspect_stats;
 mod inspect_summary;
 mod inspect_transactions;
 mod inspect_verify;

@@ -16,7 +16,7 @@ pub use groups::{GroupsArgs, GroupsOptions};
 pub use look::{LookArgs, LookOptions};
 pub use metadata::{MetadataArgs, MetadataOptions, Section};
 pub use records::{BatchesArgs, RecordsArgs, RecordsOptions};
-pub use stats::{StatsArgs, StatsOptions};
+pub use stats::{Level, StatsArgs, StatsOptions};
 pub use transactions::{TransactionsArgs, TransactionsOptions};
 pub use verify::{VerifyArgs, VerifyOptions};
 

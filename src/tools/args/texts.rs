@@ -28,7 +28,7 @@ pub const TOPICS: [Section; 3] = [
     ("FILES", FILES),
 ];
 /// Behind the options of `ottla inspect`.
-pub const INSPECT: [Section; 12] = [
+pub const INSPECT: [Section; 13] = [
     ("DIFF", INSPECT_DIFF),
     ("SUMMARY", INSPECT_SUMMARY),
     ("BATCHES", INSPECT_BATCHES),
@@ -40,6 +40,7 @@ pub const INSPECT: [Section; 12] = [
     ("TRANSACTIONS", INSPECT_TRANSACTIONS),
     ("EXPLAIN", INSPECT_EXPLAIN),
     ("VERIFY", VERIFY),
+    ("STATS", STATS),
     ("LOCATIONS", LOCATIONS),
 ];
 /// Behind the options of `ottla repair`.
@@ -322,3 +323,32 @@ Of a record: segment (baseOffset nextBaseOffset file bytes active number segment
 reason is newerRecord, tombstone, aborted, noKey, marker or null; blockedBy is what keeps the next cleaning from taking it: activeSegment, lastStableOffset, minCompactionLag, dirtyRatio, deleteRetention or null. Configs are those of the topic; where it has none, Kafka's defaults, as a broker's own properties are not in the directory.
 
 Of others: segment, batch, offsetBefore and offsetAfter (its neighbours), damage, as far as there are any.";
+
+const STATS: &str = r#"stats reads every batch of LOCATION on all cores and prints a row for each topic, partition or segment (--by), and charts of all of it: codecs, sizes of records and batches, records over time, keys, the largest records. The size of a record is that of its key, value and headers. Memory does not grow with the log. What is damaged is not measured, and makes the exit status 3; a batch cut short at the end of a log does not.
+
+Medians and other quantiles are at most a sixteenth too high, and exact below 32. Up to 4,096 distinct keys are counted exactly; more are estimated, within 2 % nearly always. A key that is printed as frequent has at least the number of records shown, and at most recordsAtMost; where a few records are far from all others in time they are counted as before or after.
+
+--json prints one object: location, live, topics, total. A topic has topic and partitions, the total topicCount; both have
+
+  partitionCount segmentCount bytes otherBytes batches records
+  firstTimestamp lastTimestamp withoutTimestamp
+  outOfOrder           records that are earlier than the one before
+  latestMs             how far a record is behind one before it, at most
+  unreadableBytes tailBytes
+  recordsPerSecond bytesPerSecond
+  controlRecords transactionalRecords recordsWithHeaders tombstones
+  batchesOfMagic       of magic 0, 1 and 2
+  recordSizes batchSizes recordsPerBatch
+                       count, sum, min, mean, p50, p90, p99, max, and
+                       octaves: from, to, count
+  codecs               codec, batches, records, bytes, unpackedBytes, ratio
+  keys                 (topics) distinct, exact, recordsWithKey,
+                       recordsWithoutKey, top: key or keyBase64 (the first 200
+                       bytes), keyBytes, records, recordsAtMost
+  rates                spanMs, before, after, spans: timestamp, records, bytes
+  largest              topic, partition, offset, bytes, timestamp, key or
+                       keyBase64, keyBytes
+
+bytes are those of the log as stored, otherBytes those of indexes and other files beside it. A partition has partition, segmentCount, otherBytes and segments, a segment baseOffset; both have bytes, batches, records, firstOffset, lastOffset, firstTimestamp, lastTimestamp, withoutTimestamp, outOfOrder, latestMs, unreadableBytes and tailBytes. Times are in milliseconds since 1970. What does not apply is null.
+
+--output csv and tsv print the rows: topic, partition, segment, partitions, segments, bytes, otherBytes, batches, records, firstOffset, lastOffset, firstTimestamp, lastTimestamp, outOfOrder, distinctKeys, unreadableBytes."#;
