@@ -215,3 +215,11 @@ fn clear(root: &Path) {
         std::fs::remove_dir_all(path).unwrap();
     }
 }
+
+/// Writes what `tests/interop/cases/salvage.py` lets Kafka try itself on.
+#[test]
+#[ignore = "a tool of the interop tests"]
+fn write_for_kafka() {
+    let into = std::env::var_os("OTTLA_DAMAGE_EXPORT").expect("OTTLA_DAMAGE_EXPORT is set");
+    damage::for_kafka::write(&Cases::wanted(), Path::new(&into));
+}

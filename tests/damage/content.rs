@@ -33,6 +33,15 @@ pub(crate) struct Content {
     pub(crate) broken: Option<String>,
 }
 
+impl Content {
+    /// Whether the record of an offset is a marker, which no consumer sees.
+    pub(crate) fn is_control(&self, offset: i64) -> bool {
+        let mut batches = self.batches.iter();
+        let batch = batches.find(|(_, offsets)| offsets.contains(&offset));
+        batch.is_some_and(|(bytes, _)| bytes[16] == 2 && bytes[22] & 0x20 != 0)
+    }
+}
+
 /// The records of a partition's logs, in the order of the files' names.
 pub(crate) fn of(files: &Files, partition: &str) -> Content {
     let mut content = Content::default();

@@ -8,6 +8,7 @@
 pub(crate) mod beside;
 pub(crate) mod content;
 pub(crate) mod flips;
+pub(crate) mod for_kafka;
 pub(crate) mod layout;
 pub(crate) mod names;
 pub(crate) mod ranges;

@@ -50,11 +50,12 @@ def free_port():
 
 
 def prepare():
-    """Compiles the Java helper once per version of it."""
-    source, target = HERE / "java/Clients.java", HELPERS / "Clients.class"
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        HELPERS.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["javac", "-cp", classpath(), "-d", HELPERS, source], check=True)
+    """Compiles each Java helper once per version of it."""
+    for source in sorted((HERE / "java").glob("*.java")):
+        target = HELPERS / f"{source.stem}.class"
+        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+            HELPERS.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["javac", "-cp", classpath(), "-d", HELPERS, source], check=True)
 
 
 def go_client():
