@@ -103,6 +103,14 @@ pub fn parse_segment_file(name: &OsStr) -> Option<(Offset, Suffix)> {
     Some((Offset::new(digits.parse().ok()?), suffix))
 }
 
+/// Whether a file has the ending of a segment's and no offset before it: Apache Kafka
+/// takes it for one, fails to read the number, and does not start.
+pub fn is_misnamed(name: &str) -> bool {
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    let ends = |suffix: &Suffix| name.ends_with(suffix.as_str());
+    Suffix::OF_A_SEGMENT.iter().any(ends) && stem.parse::<i64>().is_err()
+}
+
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
@@ -156,6 +164,21 @@ mod tests {
             "+0000000000000000000.log",
         ] {
             assert_eq!(parse_segment_file(OsStr::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_segment_is_misnamed() {
+        for name in ["copy of 00000000000000000040.log", "x.snapshot", ".index"] {
+            assert!(is_misnamed(name), "{name}");
+        }
+        for name in [
+            "40.log",
+            "00000000000000000040.timeindex",
+            "x.log.bak",
+            "core",
+        ] {
+            assert!(!is_misnamed(name), "{name}");
         }
     }
 

@@ -2,8 +2,12 @@
 //! the partition and of the data directory.
 
 use super::{Expected, Maker, found, found_in, layout};
+use ottla::format::checkpoint::OffsetCheckpoint;
+use ottla::format::clean_shutdown::CleanShutdown;
 use ottla::format::crc32c::crc32c;
+use ottla::format::leader_epochs::LeaderEpochs;
 use ottla::log::verify::Check;
+use std::collections::BTreeMap;
 
 /// A name, the place in an entry, and the size of a field.
 type EntryField = (&'static str, usize, usize);
@@ -73,7 +77,7 @@ fn entries(
                     let mut damaged = bytes.to_vec();
                     damaged[byte] ^= 1 << bit;
                     let what = format!("{path} entry {entry} of {count}, bit {bit} of byte {byte}");
-                    let expected = entry_expected(maker, path, suffix, &damaged, entry)
+                    let expected = entry_expected(maker, path, suffix, &damaged, entry, byte)
                         .unwrap_or_else(|| {
                             found(
                                 checks,
@@ -131,6 +135,7 @@ fn entry_expected(
     suffix: &str,
     damaged: &[u8],
     entry: usize,
+    at: usize,
 ) -> Option<Expected> {
     let log = maker.template.files.get(&path.replace(suffix, ".log"))?;
     let base: i64 = path.rsplit('/').next()?[..20].parse().ok()?;
@@ -160,6 +165,11 @@ fn entry_expected(
                 .iter()
                 .find(|batch| (batch.base..=batch.last).contains(&offset))?;
             (batch.max_timestamp == time).then_some(Expected::Free("an offset in the batch that has the time: Kafka's releases differ in which they write"))
+        }
+        ".txnindex" if maker.template.compacted && (26..34).contains(&(at - entry * 34)) => {
+            Some(Expected::Free(
+                "the cleaner took what was open then: the last stable offset of an abort is told nowhere else",
+            ))
         }
         _ => None,
     }
@@ -229,6 +239,10 @@ fn snapshots(maker: &mut Maker<'_>) {
                     let bit = maker.rng.below(8);
                     let mut damaged = bytes.to_vec();
                     damaged[byte] ^= 1 << bit;
+                    let field = at..at + size;
+                    let free =
+                        snapshot_expected(maker, name, &bytes[field.clone()], &damaged[field])
+                            .filter(|_| sealed);
                     if sealed {
                         let crc = crc32c(&damaged[6..]);
                         damaged[2..6].copy_from_slice(&crc.to_be_bytes());
@@ -243,7 +257,7 @@ fn snapshots(maker: &mut Maker<'_>) {
                         what,
                         path,
                         damaged,
-                        found_in(&[Check::ProducerSnapshot], path),
+                        free.unwrap_or_else(|| found_in(&[Check::ProducerSnapshot], path)),
                     );
                 }
             }
@@ -313,7 +327,7 @@ fn texts(maker: &mut Maker<'_>) {
                 char::from(bytes[at]),
                 char::from(damaged[at])
             );
-            let expected = text_expected(&name, &bytes, &damaged, at)
+            let expected = text_expected(&name, &bytes, &damaged, &path)
                 .unwrap_or_else(|| found_in(checks, &path));
             maker.put(format!("{name}: a bit"), what, &path, damaged, expected);
         }
@@ -338,7 +352,7 @@ fn texts(maker: &mut Maker<'_>) {
             variants.push(("without its last line", bytes[..last].to_vec()));
         }
         for (what, damaged) in variants {
-            let expected = text_expected(&name, &bytes, &damaged, usize::MAX)
+            let expected = text_expected(&name, &bytes, &damaged, &path)
                 .unwrap_or_else(|| found_in(checks, &path));
             maker.put(format!("{name}: {what}"), &*path, &path, damaged, expected);
         }
@@ -346,9 +360,129 @@ fn texts(maker: &mut Maker<'_>) {
 }
 
 /// What of a small file says nothing.
-fn text_expected(name: &str, _bytes: &[u8], _damaged: &[u8], _at: usize) -> Option<Expected> {
-    let _ = name;
-    None
+fn text_expected(name: &str, bytes: &[u8], damaged: &[u8], path: &str) -> Option<Expected> {
+    let free = |is_free: bool, why| is_free.then_some(Expected::Free(why));
+    match name {
+        "leader-epoch-checkpoint" if path.starts_with("t-0") => free(
+            starts_earlier(bytes, damaged),
+            "batches of magic 0 and 1 have no epoch: one may begin among them",
+        ),
+        "meta.properties" => free(
+            properties(bytes) == properties(damaged),
+            "a comment, or the cluster's id, which no other file repeats",
+        ),
+        ".kafka_cleanshutdown" => free(
+            CleanShutdown::parse(bytes).broker_epoch == CleanShutdown::parse(damaged).broker_epoch,
+            "Kafka takes from the mark only that it is there, and the broker's epoch",
+        ),
+        "quorum-state" => free(
+            later_epoch(bytes, damaged),
+            "a node may know of a later election than its log",
+        ),
+        _ if name.ends_with("-offset-checkpoint") => offsets_expected(name, bytes, damaged, path),
+        _ => None,
+    }
+}
+
+/// Whether only the first epoch's start is another, earlier one.
+fn starts_earlier(before: &[u8], after: &[u8]) -> bool {
+    let (Ok(before), Ok(after)) = (LeaderEpochs::parse(before), LeaderEpochs::parse(after)) else {
+        return false;
+    };
+    let (before, after) = (before.entries(), after.entries());
+    let (Some(first), Some(other)) = (before.first(), after.first()) else {
+        return false;
+    };
+    let same_rest = before[1..] == after[1..] && first.epoch == other.epoch;
+    same_rest && first.start_offset.get() > 0 && other.start_offset < first.start_offset
+}
+
+fn offsets_expected(name: &str, bytes: &[u8], damaged: &[u8], path: &str) -> Option<Expected> {
+    let before = OffsetCheckpoint::parse(bytes).unwrap();
+    let is_empty = damaged.iter().all(|byte| b"0\n".contains(byte)) && damaged.len() < 4;
+    if is_empty && (before.is_empty() || name.starts_with("cleaner")) {
+        return Some(Expected::Free(
+            "to Kafka an empty checkpoint is one without a line; the cleaner begins anew",
+        ));
+    }
+    let after = OffsetCheckpoint::parse(damaged).ok()?;
+    let names = |points: &OffsetCheckpoint| -> Vec<_> {
+        let lines = points.iter();
+        lines
+            .map(|(topic, number, _)| (topic.to_owned(), number))
+            .collect()
+    };
+    if names(&before) != names(&after) {
+        return name.starts_with("cleaner").then(|| Expected::Told {
+            checks: &[Check::Checkpoint],
+            file: path.to_owned(),
+        });
+    }
+    let lower = before.iter().all(|(topic, number, offset)| {
+        after
+            .get(topic, number)
+            .is_some_and(|other| other <= offset)
+    });
+    (lower && name.starts_with("replication")).then_some(Expected::Free(
+        "a high watermark before the end is what slower followers leave",
+    ))
+}
+
+/// The properties but the cluster's id, by their names.
+fn properties(bytes: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let pairs = lines
+        .filter(|line| !line.is_empty() && line[0] != b'#')
+        .map(|line| {
+            let at = line
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(line.len());
+            let value = line.get(at + 1..).unwrap_or_default();
+            let is_id = value.len() == 22
+                && value
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+            let value = if line.starts_with(b"cluster.id=") && is_id {
+                b"any"
+            } else {
+                value
+            };
+            (line[..at].to_vec(), value.to_vec())
+        });
+    pairs.collect()
+}
+
+fn later_epoch(before: &[u8], after: &[u8]) -> bool {
+    let read = |bytes: &[u8]| -> Option<serde_json::Value> { serde_json::from_slice(bytes).ok() };
+    let (Some(mut before), Some(after)) = (read(before), read(after)) else {
+        return false;
+    };
+    let epoch = |state: &serde_json::Value| state["leaderEpoch"].as_i64();
+    let is_later = epoch(&after) > epoch(&before);
+    before["leaderEpoch"] = after["leaderEpoch"].clone();
+    is_later && before == after
+}
+
+/// Fields of a producer snapshot, its CRC right, that may say what they say.
+fn snapshot_expected(
+    maker: &Maker<'_>,
+    name: &str,
+    before: &[u8],
+    after: &[u8],
+) -> Option<Expected> {
+    let none = before.iter().all(|byte| *byte == 0xff) && after[0] & 0x80 != 0;
+    if none && ["coordinatorEpoch", "currentTxnFirstOffset"].contains(&name) {
+        return Some(Expected::Free("any negative number is none"));
+    }
+    if name == "count" {
+        return Some(Expected::Free(
+            "a producer that is not there may have expired",
+        ));
+    }
+    maker.template.compacted.then_some(Expected::Free(
+        "the cleaner took the batches that would tell a producer's state",
+    ))
 }
 
 /// The snapshot of the metadata log is made of batches as well.

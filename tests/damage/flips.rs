@@ -186,6 +186,9 @@ fn moved(maker: &Maker<'_>, place: &Place<'_>, log: &[u8]) -> Expected {
             Check::SegmentOrder,
             Check::BatchHeader,
             Check::OffsetIndex,
+            Check::TimeIndex,
+            Check::LeaderEpochs,
+            Check::Checkpoint,
         ],
         files,
         bytes: None,
@@ -236,7 +239,12 @@ fn sealed_field(maker: &Maker<'_>, place: &Place<'_>, field: &Field, log: &[u8])
     let flipped = layout::batches_loosely(&log[place.bytes()]);
     let batch = place.batch;
     match field.name {
-        "attributes" => attributes(place, flipped.attributes ^ batch.attributes),
+        "attributes" => attributes(
+            maker,
+            place,
+            field.name,
+            flipped.attributes ^ batch.attributes,
+        ),
         "lastOffsetDelta" => {
             let is_last = place.index + 1 == place.all.len();
             let last = batch.base + flipped.last - flipped.base;
@@ -246,6 +254,9 @@ fn sealed_field(maker: &Maker<'_>, place: &Place<'_>, field: &Field, log: &[u8])
                     .all
                     .get(place.index + 1)
                     .is_none_or(|next| last < next.base);
+            if is_last && maker.template.name == "metadata" {
+                return Expected::Free("the end of the metadata log is told nowhere else");
+            }
             if fits && place.index + 1 < place.all.len() {
                 return Expected::Free(
                     "the cleaner takes records from the end of a batch: its last offset is only a bound",
@@ -281,7 +292,7 @@ fn sealed_field(maker: &Maker<'_>, place: &Place<'_>, field: &Field, log: &[u8])
         ),
         "maxTimestamp" if batch.is_append_time() => times(maker, place, flipped.max_timestamp),
         "maxTimestamp" => found(&[Check::Timestamp], place.path, place.bytes()),
-        "producerId" | "producerEpoch" | "baseSequence" => producers(place),
+        "producerId" | "producerEpoch" | "baseSequence" => producers(maker, place, field.name),
         _ => found(INSIDE, place.path, place.bytes()),
     }
 }
@@ -294,7 +305,7 @@ fn last_record(place: &Place<'_>) -> i64 {
     last.map_or(place.batch.base, |record| record.unwrap().offset.get())
 }
 
-fn attributes(place: &Place<'_>, changed: i16) -> Expected {
+fn attributes(maker: &Maker<'_>, place: &Place<'_>, field: &str, changed: i16) -> Expected {
     let batch = place.batch;
     let bytes = place.bytes();
     match changed {
@@ -304,7 +315,7 @@ fn attributes(place: &Place<'_>, changed: i16) -> Expected {
             "a topic's timestamp type may change from batch to batch, and no other field tells it",
         ),
         0x10 if batch.producer < 0 => found(&[Check::BatchHeader], place.path, bytes),
-        0x10 => producers(place),
+        0x10 => producers(maker, place, field),
         0x20 => Expected::Found {
             checks: &[
                 Check::BatchHeader,
@@ -331,6 +342,7 @@ fn beside(path: &str) -> Vec<String> {
     vec![
         path.to_owned(),
         format!("{stem}.txnindex"),
+        "*.log".to_owned(),
         "*.snapshot".to_owned(),
     ]
 }
@@ -342,9 +354,22 @@ fn told(checks: &'static [Check], place: &Place<'_>) -> Expected {
     }
 }
 
-fn producers(place: &Place<'_>) -> Expected {
-    if place.batch.producer < 0 {
+fn producers(maker: &Maker<'_>, place: &Place<'_>, field: &str) -> Expected {
+    if place.batch.producer < 0 || (place.batch.is_control() && field == "baseSequence") {
         return told(&[Check::BatchHeader, Check::BatchCrc], place);
+    }
+    if maker.template.compacted {
+        return Expected::Free("the cleaner took what stood before a producer's batch");
+    }
+    let earlier = place.all[..place.index].iter();
+    let is_first = earlier
+        .filter(|batch| batch.producer == place.batch.producer)
+        .count()
+        == 0;
+    if field == "producerId" && (is_first || place.batch.is_control()) {
+        return Expected::Free(
+            "a producer's first batch may follow others that are gone; a marker that is gone leaves a transaction to the next one",
+        );
     }
     Expected::Found {
         checks: PRODUCER,

@@ -356,7 +356,7 @@ fn snapshot_of(log: &[u8]) -> (i64, Vec<u8>) {
         let seal = Seal {
             base_offset: Offset::new(offset),
             control: true,
-            leader_epoch: Some(LeaderEpoch::new(0)),
+            leader_epoch: Some(LeaderEpoch::new(1)),
             ..Seal::default()
         };
         builder.seal(&seal).to_vec()
@@ -377,7 +377,7 @@ fn snapshot_of(log: &[u8]) -> (i64, Vec<u8>) {
             continue;
         }
         copy[..8].copy_from_slice(&i64::to_be_bytes(offset));
-        copy[12..16].fill(0);
+        copy[12..16].copy_from_slice(&1_i32.to_be_bytes());
         offset += batch.last - batch.base + 1;
         bytes.extend_from_slice(&copy);
     }

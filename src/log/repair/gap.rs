@@ -43,7 +43,12 @@ pub(super) fn batches(
 
 fn empty(offsets: Range<i64>, epoch: Option<LeaderEpoch>, lost: Option<Header>) -> Vec<u8> {
     let producer = lost.filter(|lost| !lost.attributes.is_control());
-    let kept = producer.map_or(0, |lost| lost.attributes.bits() & 0x18);
+    // Only what has a producer is part of a transaction.
+    let kept = match producer {
+        Some(lost) if lost.producer.is_some() => lost.attributes.bits() & 0x18,
+        Some(lost) => lost.attributes.bits() & 0x08,
+        None => 0,
+    };
     let header = Header {
         base_offset: Offset::new(offsets.start),
         last_offset: Offset::new(offsets.end - 1),
@@ -98,6 +103,19 @@ pub(super) fn patch(front: &mut [u8], unit: &Unit) {
             front[12..16].copy_from_slice(&epoch.to_be_bytes());
         }
     }
+}
+
+/// A batch whose CRC is right and whose last offset lies behind the start of the next
+/// one, with that of its last record instead.
+pub(super) fn with_right_end(bytes: &[u8]) -> Option<Vec<u8>> {
+    let batch = UncheckedBatch::parse(bytes).ok()?.check().ok()?;
+    let mut header = *batch.header();
+    let mut scratch = Scratch::new();
+    let last = batch.records(&mut scratch).ok()?.last()?.ok()?;
+    header.last_offset = last.offset;
+    let mut bytes = bytes.to_vec();
+    header.write(&mut bytes);
+    Some(bytes)
 }
 
 /// A batch whose CRC is right and whose header contradicts its records or its

@@ -29,7 +29,7 @@ use crate::log::error::{LogError, Result};
 use crate::log::layout::{
     CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LEADER_EPOCHS, LOG_STARTS, META_PROPERTIES,
     METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE, RECOVERY_POINTS, Suffix, TopicPartition,
-    parse_segment_file,
+    is_misnamed, parse_segment_file,
 };
 use crate::log::verify::Check;
 use std::collections::BTreeSet;
@@ -195,7 +195,13 @@ fn of_partition(
     }
     work.orphans();
     for file in files.unknown {
-        let path = work.relative.join(file);
+        let path = work.relative.join(&file);
+        if is_misnamed(&file) {
+            let aside = What::Rename(work.relative.join(format!("{file}.stray")));
+            let why = "Kafka does not start on a file of that name";
+            work.plan.push(path, aside, Check::StrayFile, why);
+            continue;
+        }
         work.plan.left.push(Left {
             path,
             check: Check::StrayFile,

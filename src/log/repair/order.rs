@@ -32,6 +32,8 @@ pub(super) fn correct_offsets(units: &mut [Unit], first: i64, end: Option<i64>) 
         let before = match at.checked_sub(1) {
             Some(before) if adjacent(&units[before], &units[at]) => units[before].next(),
             None if units[at].bytes.start == 0 => first,
+            // A segment is named after its first offset.
+            Some(_) if units[at].bytes.start == 0 => units[at].segment.get(),
             _ => continue,
         };
         let unit = &units[at];
@@ -41,7 +43,9 @@ pub(super) fn correct_offsets(units: &mut [Unit], first: i64, end: Option<i64>) 
             Some(_) => None,
             None => end,
         };
-        let fits = behind.is_some_and(|behind| behind - before == unit.span);
+        // At the end, where nothing tells what comes, one bit may explain it.
+        let one_bit = unit.base < before && (unit.base ^ before).count_ones() == 1;
+        let fits = behind.map_or(one_bit, |behind| behind - before == unit.span);
         if unit.base != before && fits && prints[&unit.print] == 1 {
             units[at].base = before;
         }

@@ -104,12 +104,28 @@ impl Work<'_, '_, '_> {
         if holes::unit_of(unit.segment, place.start, place.clone(), &bytes).is_none() {
             return self.look(unit.segment, place, &bytes);
         }
-        if let Some(right) = gap::with_right_header(&bytes, self.checks_at(&unit)) {
+        let right = if self.ends_too_late(&unit) {
+            gap::with_right_end(&bytes)
+        } else {
+            gap::with_right_header(&bytes, self.checks_at(&unit))
+        };
+        if let Some(right) = right {
             self.step(&unit, "corrected the header");
+            if let Some(mended) = holes::unit_of(unit.segment, place.start, place, &right) {
+                unit = mended;
+            }
             unit.mended = Some(right.into_boxed_slice());
         }
         self.units.push(unit);
         Ok(())
+    }
+
+    /// Whether the finding is about the last offset of a batch.
+    fn ends_too_late(&self, unit: &Unit) -> bool {
+        let field = unit.bytes.start + 23..unit.bytes.start + 27;
+        let path = self.path(unit.segment);
+        let mut findings = self.patient.findings.iter();
+        findings.any(|finding| finding.path == path && finding.bytes.as_ref() == Some(&field))
     }
 
     /// What was found about a batch.
@@ -376,12 +392,30 @@ impl Work<'_, '_, '_> {
         let mut plan = Plan::default();
         let mut rebuild = Rebuild::default();
         let mut rest = log;
+        let mut end = i64::MIN;
         for (at, (base, length)) in segments.iter().enumerate() {
             let until = segments.get(at + 1).map_or(i64::MAX, |next| next.0.get());
             let count = rest.partition_point(|unit| unit.base < until);
             let (own, behind) = rest.split_at(count);
             rest = behind;
             let pieces = self.pieces(own);
+            let begins_before = own.first().is_some_and(|first| first.base < base.get());
+            let is_overtaken = end > base.get() || begins_before;
+            end = own.last().map_or(end, Unit::next);
+            if is_overtaken && let Some(first) = own.first() {
+                // Its name is not that of its first offset.
+                self.remove_segment(&mut plan, *base, "its offsets begin elsewhere");
+                let renamed = Offset::new(first.base);
+                let path = self.relative(self.path(renamed));
+                plan.push(
+                    path,
+                    What::Assemble(pieces),
+                    Check::SegmentOrder,
+                    "named after its first offset",
+                );
+                rebuild.indexes.push(renamed);
+                continue;
+            }
             let whole = Piece::Copy {
                 path: self.relative(self.path(*base)),
                 bytes: 0..*length,
@@ -390,19 +424,10 @@ impl Work<'_, '_, '_> {
                 continue;
             }
             let path = self.relative(self.path(*base));
-            if pieces.is_empty() && at + 1 < segments.len() {
-                for suffix in Suffix::OF_A_SEGMENT {
-                    let file = segment_file(self.patient.directory, *base, suffix);
-                    if self.patient.host.stat(&file).is_ok() && suffix != Suffix::Snapshot {
-                        let file = self.relative(file);
-                        plan.push(
-                            file,
-                            What::Remove,
-                            Check::SegmentOrder,
-                            "nothing of it is left",
-                        );
-                    }
-                }
+            // The last one may stay, empty, where the log goes on.
+            let goes_on = at + 1 == segments.len() && (at == 0 || end == base.get());
+            if pieces.is_empty() && !goes_on {
+                self.remove_segment(&mut plan, *base, "nothing of it is left");
                 continue;
             }
             plan.push(path, What::Assemble(pieces), self.reason(*base), "salvaged");
@@ -422,6 +447,15 @@ impl Work<'_, '_, '_> {
             plan.partitions.push(self.salvage);
         }
         plan
+    }
+
+    fn remove_segment(&self, plan: &mut Plan, base: Offset, why: &str) {
+        for suffix in Suffix::OF_A_SEGMENT {
+            let file = segment_file(self.patient.directory, base, suffix);
+            if self.patient.host.stat(&file).is_ok() && suffix != Suffix::Snapshot {
+                plan.push(self.relative(file), What::Remove, Check::SegmentOrder, why);
+            }
+        }
     }
 
     /// The worst that was found in a segment's log.

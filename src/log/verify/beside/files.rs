@@ -17,7 +17,7 @@ use super::partition::Partition;
 use crate::format::Offset;
 use crate::host::Kind;
 use crate::log::layout::{
-    LEADER_EPOCHS, PARTITION_METADATA, QUORUM_STATE, Suffix, parse_segment_file,
+    LEADER_EPOCHS, PARTITION_METADATA, QUORUM_STATE, Suffix, is_misnamed, parse_segment_file,
 };
 use crate::log::verify::observer::Seen;
 use crate::log::verify::{Check, Severity};
@@ -104,6 +104,10 @@ impl Names {
             match parse_segment_file(&entry.name) {
                 Some((base, suffix)) => self.of_segment(entry, base, suffix, report),
                 None if is_known(name, self.partition.is_metadata()) => {}
+                None if is_misnamed(name) => {
+                    let expected = "an offset before the ending: Kafka does not start";
+                    self.tell(Check::StrayFile, Severity::Wrong, entry, expected, report);
+                }
                 None => {
                     let expected = what_left(name);
                     self.tell(Check::StrayFile, Severity::Note, entry, expected, report);

@@ -13,6 +13,8 @@ use std::ops::Range;
 
 /// The attribute bits that have a meaning.
 const KNOWN_ATTRIBUTES: i16 = 0x7f;
+/// Types of control records that another release may know; seven are in use.
+const MOST_CONTROL_TYPE: i16 = 64;
 /// As far as a header goes: where a fault is about one of its fields.
 const HEADER: Range<u64> = 0..crate::format::batch::HEADER_SIZE as u64;
 
@@ -96,6 +98,12 @@ fn fields(batch: &Batch<'_>) -> Result<(), Fault> {
     if attributes.is_transactional() && header.producer.is_none() {
         return wrong("a producer id in a transactional batch", "none".to_owned());
     }
+    if attributes.is_control() && header.producer.is_some() && !attributes.is_transactional() {
+        return wrong(
+            "a transaction's marker, or a record of the KRaft log without a producer",
+            "control records outside of a transaction, with a producer".to_owned(),
+        );
+    }
     if let Some(producer) = header.producer
         && producer.base_sequence.is_none()
         && !attributes.is_control()
@@ -175,13 +183,15 @@ fn judge_records(
 /// or 0 there.
 fn without_producer(batch: &Batch<'_>) -> Option<Fault> {
     const PRODUCER: Range<usize> = 43..57;
-    if batch.header().producer.is_some() {
-        return None;
-    }
+    let header = batch.header();
     let (id, rest) = batch.bytes()[PRODUCER].split_at(8);
     let (epoch, sequence) = rest.split_at(2);
     let none = |field: &[u8]| field.iter().all(|byte| *byte == 0xff);
     let zero = |field: &[u8]| field.iter().all(|byte| *byte == 0);
+    // A marker has a producer and no place in its sequence.
+    if header.producer.is_some() && (!header.attributes.is_control() || none(sequence)) {
+        return None;
+    }
     if none(id) && (none(epoch) || zero(epoch)) && (none(sequence) || zero(sequence)) {
         return None;
     }
@@ -189,7 +199,8 @@ fn without_producer(batch: &Batch<'_>) -> Option<Fault> {
         check: Check::BatchHeader,
         severity: Severity::Note,
         bytes: Some(PRODUCER.start as u64..PRODUCER.end as u64),
-        expected: "no producer: id -1, epoch and sequence -1 or 0".into(),
+        expected: "no producer (id -1, epoch and sequence -1 or 0), or a marker's (sequence -1)"
+            .into(),
         found: format!("{:02x?}", &batch.bytes()[PRODUCER]).into(),
     })
 }
@@ -219,6 +230,15 @@ fn control(batch: &Batch<'_>, memory: &mut Memory) -> Result<Option<(bool, i32)>
         let ends = match ControlRecord::decode(record.key, record.value).map_err(wrong)? {
             ControlRecord::Commit(end) => Some((true, end.coordinator_epoch)),
             ControlRecord::Abort(end) => Some((false, end.coordinator_epoch)),
+            ControlRecord::Unknown { id, .. } if id > MOST_CONTROL_TYPE => {
+                return Err(Fault {
+                    check: Check::Record,
+                    severity: Severity::Wrong,
+                    bytes: None,
+                    expected: "a control record".into(),
+                    found: format!("one of type {id}").into(),
+                });
+            }
             _ => None,
         };
         let header = batch.header();
