@@ -182,13 +182,9 @@ impl Founding {
 
     /// The first batch: the leader's election, and the voters where they are records.
     fn election(&self, now: Timestamp) -> crate::format::Result<Vec<u8>> {
-        let mut change = LeaderChange::of_one(self.node);
+        let change = LeaderChange::of_one(self.node);
         let mut records = Vec::new();
         if !self.endpoints.is_empty() {
-            change.version = 1;
-            for voter in change.voters.iter_mut().chain(&mut change.granting_voters) {
-                voter.directory_id = Some(self.directory_id);
-            }
             let level = KRaftVersion {
                 level: 1,
                 unknown: UnknownTags::default(),

@@ -83,7 +83,8 @@ fn peer(
     host: &Arc<dyn Host>,
 ) -> Result<Option<PeerDirectory>> {
     let from = options.from.as_deref();
-    let open = |from| PeerDirectory::open(host, &place.data, from);
+    let names = || place.partitions.iter().map(|(name, _)| name);
+    let open = |from| PeerDirectory::open(host, &place.data, from, names());
     Ok(from.map(open).transpose()?)
 }
 

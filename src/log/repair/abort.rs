@@ -19,21 +19,26 @@
 
 use super::plan::{Piece, Plan, What};
 use super::readable::Readable;
-use crate::format::batch::{Header, Producer, UncheckedBatch};
+use crate::format::batch::{
+    Header, Producer, UncheckedBatch, patch_base_offset, patch_leader_epoch,
+};
 use crate::format::batch_builder::{BatchBuilder, Seal};
 use crate::format::control::{ControlType, EndTxnMarker};
 use crate::format::leader_epochs::LeaderEpochs;
+use crate::format::offset_index::RelativeOffset;
 use crate::format::producer_snapshot;
 use crate::format::record::Headers;
+use crate::format::time_index::TimeIndexEntry;
 use crate::format::transaction_state::{TransactionStatus, TransactionValue};
 use crate::format::txn_index::AbortedTxn;
-use crate::format::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
+use crate::format::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp};
 use crate::host::Host;
-use crate::log::data_dir::MOST_SMALL_FILE;
+use crate::log::data_dir::{MOST_SMALL_FILE, read_checkpoint};
 use crate::log::error::{LogError, Result};
 use crate::log::image::Image;
 use crate::log::layout::{
-    LEADER_EPOCHS, METADATA_TOPIC, Suffix, TRANSACTIONS_TOPIC, TopicPartition, segment_file,
+    CLEAN_SHUTDOWN, HIGH_WATERMARKS, LEADER_EPOCHS, METADATA_TOPIC, RECOVERY_POINTS, Suffix,
+    TRANSACTIONS_TOPIC, TopicPartition, segment_file,
 };
 use crate::log::partition::{Listing, marker_of, read_epochs};
 use crate::log::presence::is_directory;
@@ -119,8 +124,38 @@ impl Abort<'_> {
             self.mark(&**host, tail, producer, &mut plan)?;
         }
         value.producer_epoch = epoch;
-        self.end(&**host, &id, &state, value, &mut plan)?;
+        self.refuse_replicated(&state)?;
+        let tail = Tail::read(&**host, self.data, &state)?;
+        end(&**host, &tail, &id, value, &mut plan)?;
+        open.push(tail);
+        self.write_ends(&**host, &open, &mut plan)?;
         Ok(plan)
+    }
+
+    /// What the checkpoints say of the partitions' ends, after a clean stop.
+    fn write_ends(&self, host: &dyn Host, tails: &[Tail], plan: &mut Plan) -> Result<()> {
+        if host.stat(&self.data.join(CLEAN_SHUTDOWN)).is_err() {
+            return Ok(());
+        }
+        for file in [RECOVERY_POINTS, HIGH_WATERMARKS] {
+            let path = self.data.join(file);
+            if host.stat(&path).is_err() {
+                continue;
+            }
+            let mut checkpoint = read_checkpoint(host, &path)?;
+            for tail in tails {
+                let number = PartitionId::new(tail.name.partition);
+                checkpoint.set(&tail.name.topic, number, tail.end.next());
+            }
+            let why = "tells the new ends";
+            plan.push(
+                file,
+                What::Write(checkpoint.to_bytes()),
+                Check::Checkpoint,
+                why,
+            );
+        }
+        Ok(())
     }
 
     /// What `__transaction_state` says about the producer: its transactional id, the
@@ -167,14 +202,14 @@ impl Abort<'_> {
     /// Appends the marker.
     fn mark(&self, host: &dyn Host, tail: &Tail, by: Ending, plan: &mut Plan) -> Result<()> {
         self.refuse_replicated(&tail.name)?;
-        let now = Some(Timestamp::new(host.now_ms()));
+        let now = Timestamp::new(host.now_ms());
         let body = EndTxnMarker {
             coordinator_epoch: by.coordinator_epoch,
         };
         let (key, value) = (ControlType::Abort.encode_key(), body.encode());
         let mut builder = BatchBuilder::default();
         builder
-            .append(now, Some(&key), Some(&value), Headers::default())
+            .append(Some(now), Some(&key), Some(&value), Headers::default())
             .map_err(LogError::format(&tail.directory, 0))?;
         let batch = builder.seal(&Seal {
             base_offset: tail.end,
@@ -192,6 +227,7 @@ impl Abort<'_> {
             self.producer
         );
         tail.append(batch.to_vec(), why, plan);
+        tail.write_time(host, now, plan)?;
         if let Some(aborted) = aborted {
             tail.write_aborted(host, aborted, plan)?;
             plan.notes.push(format!(
@@ -203,29 +239,6 @@ impl Abort<'_> {
             ));
         }
         tail.write_snapshot(&producers, header.next_offset(), plan)
-    }
-
-    /// Appends the record that the transaction has aborted.
-    fn end(
-        &self,
-        host: &dyn Host,
-        id: &str,
-        state: &TopicPartition,
-        mut value: TransactionValue,
-        plan: &mut Plan,
-    ) -> Result<()> {
-        self.refuse_replicated(state)?;
-        let tail = Tail::read(host, self.data, state)?;
-        value.transaction_partitions = Some(Vec::new());
-        let now = Timestamp::new(host.now_ms());
-        let status = TransactionStatus::CompleteAbort;
-        let mut batch = state_batch(id, &mut value, status, now)
-            .map_err(LogError::format(&tail.directory, 0))?;
-        crate::format::batch::patch_base_offset(&mut batch, tail.end);
-        crate::format::batch::patch_leader_epoch(&mut batch, tail.epoch);
-        let why = format!("gets the record that transaction {id:?} has aborted");
-        tail.append(batch, why, plan);
-        tail.write_snapshot(&tail.producers, tail.end.next(), plan)
     }
 
     /// Other replicas would no longer be the same.
@@ -242,6 +255,27 @@ impl Abort<'_> {
             nodes.join(", ")
         )))
     }
+}
+
+/// Appends the record that the transaction has aborted.
+fn end(
+    host: &dyn Host,
+    tail: &Tail,
+    id: &str,
+    mut value: TransactionValue,
+    plan: &mut Plan,
+) -> Result<()> {
+    value.transaction_partitions = Some(Vec::new());
+    let now = Timestamp::new(host.now_ms());
+    let status = TransactionStatus::CompleteAbort;
+    let mut batch =
+        state_batch(id, &mut value, status, now).map_err(LogError::format(&tail.directory, 0))?;
+    patch_base_offset(&mut batch, tail.end);
+    patch_leader_epoch(&mut batch, tail.epoch);
+    let why = format!("gets the record that transaction {id:?} has aborted");
+    tail.append(batch, why, plan);
+    tail.write_time(host, now, plan)?;
+    tail.write_snapshot(&tail.producers, tail.end.next(), plan)
 }
 
 /// Who ends a transaction, as a marker says it.
@@ -383,6 +417,43 @@ impl Tail {
                 why,
             );
         }
+    }
+
+    /// The time of the new record, where the log was left by a clean stop: then the
+    /// time index ends with the latest one.
+    fn write_time(&self, host: &dyn Host, time: Timestamp, plan: &mut Plan) -> Result<()> {
+        let path = segment_file(&self.directory, self.base, Suffix::TimeIndex);
+        let mut bytes = match host.read(&path, MOST_SMALL_FILE) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(LogError::io("read", &path)(error)),
+        };
+        let (entries, rest) = bytes.as_chunks::<{ TimeIndexEntry::SIZE }>();
+        let is_padded = entries
+            .last()
+            .is_some_and(|last| *last == [0; TimeIndexEntry::SIZE]);
+        let latest = entries.last().map(TimeIndexEntry::decode);
+        let follows = match latest {
+            None => true,
+            Some(Ok(latest)) => latest.timestamp < time,
+            Some(Err(_)) => false,
+        };
+        let relative_offset = RelativeOffset::of(self.base, self.end);
+        if let Some(relative_offset) = relative_offset
+            && follows
+            && !is_padded
+            && rest.is_empty()
+        {
+            let entry = TimeIndexEntry {
+                timestamp: time,
+                relative_offset,
+            };
+            bytes.extend(entry.encode());
+            let path = self.file(self.base, Suffix::TimeIndex);
+            let why = "gets the time of the new record";
+            plan.push(path, What::Write(bytes), Check::TimeIndex, why);
+        }
+        Ok(())
     }
 
     fn write_aborted(&self, host: &dyn Host, aborted: AbortedTxn, plan: &mut Plan) -> Result<()> {

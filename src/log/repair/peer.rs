@@ -49,11 +49,18 @@ struct Found {
 }
 
 impl PeerDirectory {
-    /// Takes `peer` as a replica of the data directory `own`, or of a partition.
+    /// Takes `peer` as a replica of these partitions of the data directory `own`, or
+    /// of some of them.
     ///
     /// # Errors
-    /// `Invalid` where it is no directory, or the one that is repaired; `Io`.
-    pub fn open(host: &Arc<dyn Host>, own: &Path, peer: &Path) -> Result<Self> {
+    /// `Invalid` where it is no directory, the one that is repaired, or holds none of
+    /// the partitions; `Io`.
+    pub fn open<'p>(
+        host: &Arc<dyn Host>,
+        own: &Path,
+        peer: &Path,
+        mut partitions: impl Iterator<Item = &'p TopicPartition>,
+    ) -> Result<Self> {
         let stat = host.stat(peer).map_err(LogError::io("look at", peer))?;
         if stat.kind != Kind::Directory {
             return Err(LogError::Invalid(format!(
@@ -69,13 +76,20 @@ impl PeerDirectory {
                 peer.display()
             )));
         }
-        Ok(Self {
+        let opened = Self {
             host: Arc::clone(host),
             own: own.to_owned(),
             peer: peer.to_owned(),
             edges: BTreeMap::new(),
             segment: None,
-        })
+        };
+        if partitions.any(|name| opened.directory(name).is_some()) {
+            return Ok(opened);
+        }
+        Err(LogError::Invalid(format!(
+            "{}: expected a data directory, or a partition's, that has one of the partitions to be repaired; found none of them",
+            peer.display()
+        )))
     }
 
     /// The peer's directory of a partition.
@@ -340,7 +354,8 @@ mod tests {
         let host: Arc<dyn Host> = Arc::new(RealHost);
         let offsets = Offset::new(offsets.start)..Offset::new(offsets.end);
         let partition = TopicPartition::new("t", 0);
-        PeerDirectory::open(&host, own, peer)?.batches(&partition, offsets)
+        let names = std::iter::once(&partition);
+        PeerDirectory::open(&host, own, peer, names)?.batches(&partition, offsets)
     }
 
     #[test]
@@ -378,6 +393,9 @@ mod tests {
         std::fs::write(path, batch(1, "w")).unwrap();
         assert!(refused(other.path()).contains("found nothing that shows it"));
         let empty = tempfile::tempdir().unwrap();
-        assert!(ask(own.path(), empty.path(), 1..3).unwrap().is_empty());
+        assert!(refused(empty.path()).contains("found none of them"));
+        let other = empty.path().join("u-0");
+        std::fs::rename(made("v", None).path().join("t-0"), &other).unwrap();
+        assert!(refused(&other).contains("found none of them"));
     }
 }
