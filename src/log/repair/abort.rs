@@ -100,6 +100,7 @@ impl Abort<'_> {
                 let producer = tail.ending(self.producer, None);
                 self.mark(&**host, tail, producer, &mut plan)?;
             }
+            self.write_ends(&**host, &open, &mut plan)?;
             return Ok(plan);
         };
         let concerned: BTreeSet<_> = partitions_of(&value).collect();
