@@ -13,6 +13,7 @@ mod inspect_transactions;
 mod inspect_verify;
 mod produce;
 mod repair;
+mod repair_adopt;
 #[path = "../support/mod.rs"]
 mod support;
 mod topics;

@@ -7,7 +7,9 @@ use crate::log::bootstrap::{bootstrap, create_dir};
 use crate::log::data_dir::{load_image, not_a_data_directory, read_checkpoint, read_meta};
 use crate::log::error::{LogError, Result};
 use crate::log::image::Image;
-use crate::log::layout::{CLEAN_SHUTDOWN, LOCK, METADATA_TOPIC, RECOVERY_POINTS, TopicPartition};
+use crate::log::layout::{
+    CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOCK, METADATA_TOPIC, RECOVERY_POINTS, TopicPartition,
+};
 use crate::log::partition::SegmentConfig;
 use crate::log::presence::{Presence, is_directory};
 use crate::log::recovery::{Recovered, recover};
@@ -98,6 +100,7 @@ fn recover_all(
     }
     names[1..].sort();
     let mut ends = points.clone();
+    let mut marks = read_checkpoint(&**host, &path.join(HIGH_WATERMARKS))?;
     let mut image = Image::default();
     for name in names {
         let directory = path.join(name.to_string());
@@ -109,11 +112,26 @@ fn recover_all(
         if name == metadata {
             image = load_image(host, &directory)?.0;
         } else {
-            ends.set(&name.topic, PartitionId::new(name.partition), done.end);
+            let number = PartitionId::new(name.partition);
+            ends.set(&name.topic, number, done.end);
+            if marks.get(&name.topic, number).is_none() && is_alone(&image, &name) {
+                marks.set(&name.topic, number, done.end);
+            }
         }
         recovered.push((name, done));
     }
-    let file = path.join(RECOVERY_POINTS);
-    host.replace(&file, &ends.to_bytes(), Durability::Synced)
-        .map_err(LogError::io("write", &file))
+    for (file, checkpoint) in [(HIGH_WATERMARKS, marks), (RECOVERY_POINTS, ends)] {
+        let file = path.join(file);
+        host.replace(&file, &checkpoint.to_bytes(), Durability::Synced)
+            .map_err(LogError::io("write", &file))?;
+    }
+    Ok(())
+}
+
+/// Whether no other node has a replica: then the end is the high watermark.
+fn is_alone(image: &Image, name: &TopicPartition) -> bool {
+    let topic = image.topic(&name.topic);
+    topic
+        .and_then(|topic| topic.partitions.get(&name.partition))
+        .is_some_and(|state| state.replicas.len() <= 1)
 }

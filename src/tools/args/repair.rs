@@ -11,6 +11,7 @@ use std::path::PathBuf;
 const EXAMPLES: &str =
     "  ottla repair data                 plan: what would be done, and what it keeps
   ottla repair data --apply         do it; the originals are kept for --undo
+  ottla repair data --adopt         its metadata log or meta.properties is lost
 ";
 
 /// Mends a damaged data directory.

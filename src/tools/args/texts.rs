@@ -44,7 +44,14 @@ pub const INSPECT: [Section; 13] = [
     ("LOCATIONS", LOCATIONS),
 ];
 /// Behind the options of `ottla repair`.
-pub const REPAIR: [Section; 2] = [("REPAIR", REPAIR_TEXT), ("LOCATIONS", LOCATIONS)];
+pub const REPAIR: [Section; 6] = [
+    ("REPAIR", REPAIR_TEXT),
+    ("LEFTOVERS", REPAIR_LEFTOVERS),
+    ("ADOPT", REPAIR_ADOPT),
+    ("HANGING TRANSACTIONS", REPAIR_ABORT),
+    ("REPLICAS", REPAIR_FROM),
+    ("LOCATIONS", LOCATIONS),
+];
 /// Behind the options of `ottla`.
 pub const FRONT: [Section; 1] = [("LOCATIONS", LOCATIONS)];
 
@@ -80,9 +87,34 @@ The exit status is 0 where nothing is to repair, or all was; 3 where a plan was 
 
 --json prints one object:
 
-  {"version":1,"location":"data","applied":true,"sidecars":["/srv/data.repair-1"],"remainingFindings":0,"partitions":[{"topic":"t","partition":0,"kept":90,"mended":10,"duplicates":0,"lost":[[100,105]],"steps":[{"file":"t-0/00000000000000000000.log","byteStart":61,"byteEnd":900,"offsetStart":100,"offsetEnd":105,"done":"lost: left a gap"}]}],"changes":[{"path":"t-0/00000000000000000000.log","change":"assemble","check":"batch-crc","why":"salvaged"}],"left":[{"path":"x","check":"directory","why":"..."}]}
+  {"version":1,"location":"data","applied":true,"sidecars":["/srv/data.repair-1"],"remainingFindings":0,"partitions":[{"topic":"t","partition":0,"kept":90,"mended":10,"duplicates":0,"lost":[[100,105]],"steps":[{"file":"t-0/00000000000000000000.log","byteStart":61,"byteEnd":900,"offsetStart":100,"offsetEnd":105,"done":"lost: left a gap"}]}],"changes":[{"path":"t-0/00000000000000000000.log","change":"assemble","check":"batch-crc","why":"salvaged"}],"left":[{"path":"x","check":"directory","why":"..."}],"notes":["..."]}
 
-kept counts records that stay as they are, mended those of damaged batches that were saved or taken from a peer, duplicates those left out because the log has them already; lost has ranges of offsets, the last one not included. change is write, assemble, remove, rename, create or rebuild; check is one of those of ottla-inspect(1). left is what repair does not see to. remainingFindings is null before --apply. After --undo it is {"version":1,"undone":"/srv/data","repairedAt":1772366400125,"changes":2}."#;
+kept counts records that stay as they are, mended those of damaged batches that were saved or taken from a peer, duplicates those left out because the log has them already; lost has ranges of offsets, the last one not included. change is write, assemble, remove, rename, create or rebuild; check is one of those of ottla-inspect(1). left is what repair does not see to, notes is what to know besides. remainingFindings is null before --apply. After --undo it is {"version":1,"undone":"/srv/data","repairedAt":1772366400125,"changes":2}."#;
+
+const REPAIR_LEFTOVERS: &str = r"What unfinished changes left is seen to as Kafka would when it starts: .cleaned files of a compaction that was at work go, .swap files of one that was done take the place of the segments that they cover; .deleted and .tmp files, indexes without their log, producer snapshots of no segment and directories named -delete go. A .swap file that is damaged goes instead, as long as the segment that it was to replace is still there. Directories named -stray and -future, and those that Kafka does not know, are left, and reported.
+
+A partition.metadata that is missing or cannot be read gets the topic's id from the metadata log, or from the topic's other partitions.";
+
+const REPAIR_ADOPT: &str = r"--adopt makes a working data directory, of this node alone, of one whose metadata log or meta.properties is lost, damaged or another cluster's; of one partition directories were copied into; and of one that a broker with ZooKeeper left. Where the metadata log is whole and fits, it stays, and meta.properties alone is written. Otherwise there is a new one:
+
+  cluster and node id   those of meta.properties, else of the old metadata log;
+                        else new, and 1
+  topic ids             those of partition.metadata; where partitions disagree,
+                        that of most; else of the old metadata log, or of
+                        committed offsets; else new
+  partitions            up to the highest number; a missing one is made, empty
+  leader epochs         above every one in the log
+  configs, ACLs, users, quotas
+                        those that can still be read of the old metadata log, or
+                        of that of the data directory that --from names
+  producer ids          the next one is above every one in the logs
+  groups, transactions  as they are: they are records of internal topics
+
+A topic whose configs are not known gets retention.ms=-1, so that nothing is deleted; cleanup.policy=compact instead where Kafka's cleaner has been at work; message.timestamp.type=LogAppendTime where its batches have the broker's time. Internal topics get what Kafka gives them. Each of these decisions is a note of the plan, and so is what server.properties has to say: node.id and the quorum's voters.";
+
+const REPAIR_ABORT: &str = r"A transaction that nobody ends holds the last stable offset, and all that read committed records, for ever. --abort-transaction appends the marker of an abort in each of the location's partitions where that producer has one open, as kafka-transactions.sh abort does through a broker, with its entry in the transaction index and the checkpoints. Where __transaction_state still has the transaction as open, it is aborted in all of its partitions, there as well, and its producer fenced. One that is decided is left to Kafka. Nothing else is repaired in the same run. Where the producer has no open transaction, the error lists those that are open.";
+
+const REPAIR_FROM: &str = r"--from takes from a replica's directory, or a copy, the batches that are damaged here, byte for byte, and leaves gaps for the rest only. It has to be a replica: topic ids must not differ, and a batch beside the damage, or else the topic id, must be the same in both; otherwise nothing is done (1).";
 
 const INSPECT_DIFF: &str = r#"diff compares byte for byte first; only segments that are not the same are read, and their records matched by offset. Topics, partitions and files may have other names on the two sides. It exits with 0 where nothing differs, 1 where something does, 3 where batches could not be read.
 

@@ -18,6 +18,8 @@ use std::path::PathBuf;
 const PARTITIONS: [&str; 5] = ["partition", "kept", "mended", "lost", "duplicates"];
 /// The columns of the changes, where rows are wanted.
 const CHANGES: [&str; 4] = ["change", "path", "check", "why"];
+/// Columns of a note, of the 80 of a terminal.
+const NOTE_WIDTH: usize = 70;
 /// Steps shown of each partition.
 const MOST_STEPS: usize = 20;
 
@@ -92,9 +94,26 @@ fn for_people(plan: &Plan) -> String {
         let _ = writeln!(text, "          {}: {}", left.check, left.why);
     }
     for note in &plan.notes {
-        let _ = writeln!(text, "note      {note}");
+        let _ = writeln!(text, "note      {}", wrapped(note));
     }
     text
+}
+
+/// Words in lines that fit behind a verb.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= NOTE_WIDTH {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.join("\n          ")
 }
 
 fn steps(text: &mut String, salvage: &Salvage) {

@@ -307,6 +307,7 @@ impl Evidence {
         }
         let mut ids = self.ids(&found, told);
         let mut topics = Vec::new();
+        let mut guessed: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (name, partitions) in &found {
             let id = ids.remove(name).unwrap_or_else(|| {
                 told.push(format!(
@@ -314,8 +315,22 @@ impl Evidence {
                 ));
                 draw()
             });
-            topics.push(self.topic(name, id, partitions, told));
+            let (configs, is_guess) = self.configs(name, partitions);
+            if is_guess {
+                let set: Vec<_> = configs
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect();
+                guessed.entry(set.join(", ")).or_default().push(name);
+            }
+            topics.push(self.topic(name, id, partitions, configs));
         }
+        told.extend(guessed.iter().map(|(set, names)| {
+            format!(
+                "configs that are not known become {set} in {}",
+                names.join(", ")
+            )
+        }));
         topics
     }
 
@@ -389,7 +404,7 @@ impl Evidence {
         name: &str,
         id: Uuid,
         found: &BTreeMap<i32, &Surveyed>,
-        told: &mut Vec<String>,
+        configs: BTreeMap<String, String>,
     ) -> Adopted {
         let known = self.remains.image.topic(name);
         let same = known.filter(|known| known.id == id);
@@ -413,17 +428,16 @@ impl Evidence {
             id,
             epochs: epochs.collect(),
             missing,
-            configs: self.configs(name, known.is_some(), found, told),
+            configs,
         }
     }
 
+    /// The configs of a topic, and whether they are a guess.
     fn configs(
         &self,
         name: &str,
-        is_known: bool,
         found: &BTreeMap<i32, &Surveyed>,
-        told: &mut Vec<String>,
-    ) -> BTreeMap<String, String> {
+    ) -> (BTreeMap<String, String>, bool) {
         let resource = (TOPIC_RESOURCE, name.to_owned());
         let mut configs = self
             .remains
@@ -437,10 +451,11 @@ impl Evidence {
                     .entry((*key).to_owned())
                     .or_insert_with(|| (*value).to_owned());
             }
-            return configs;
+            return (configs, false);
         }
+        let is_known = self.remains.image.topic(name).is_some();
         if is_known && (self.remains.unread == 0 || !configs.is_empty()) {
-            return configs;
+            return (configs, false);
         }
         if found.values().any(|partition| partition.append_time) {
             configs.insert(
@@ -461,15 +476,7 @@ impl Evidence {
             ("retention.ms", "-1")
         };
         configs.insert(key.to_owned(), value.to_owned());
-        let set: Vec<_> = configs
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        told.push(format!(
-            "topic {name}: its configs are not known, it gets {}",
-            set.join(", ")
-        ));
-        configs
+        (configs, true)
     }
 }
 
