@@ -285,7 +285,7 @@ fn texts(maker: &mut Maker<'_>) {
     let in_partition = [
         (
             "leader-epoch-checkpoint",
-            &[Check::LeaderEpochs] as &'static [Check],
+            &[Check::LeaderEpochs, Check::MissingFile] as &'static [Check],
         ),
         ("partition.metadata", &[Check::PartitionMetadata]),
     ];
