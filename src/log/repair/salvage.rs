@@ -60,6 +60,9 @@ struct Work<'a, 'p, 'q> {
     units: Vec<Unit>,
     /// For each place in `units`: what was lost right before it in the files.
     claims: BTreeMap<usize, Vec<Claim>>,
+    /// Batches whose header was damaged outside of its CRC: their offset is to be
+    /// believed only where the neighbours say the same.
+    unproven: Vec<usize>,
     salvage: Salvage,
 }
 
@@ -74,6 +77,7 @@ pub(super) fn salvage(
         peer,
         units: Vec::new(),
         claims: BTreeMap::new(),
+        unproven: Vec::new(),
         salvage: Salvage {
             partition: patient.name.clone(),
             kept: 0,
@@ -163,6 +167,9 @@ impl Work<'_, '_, '_> {
         for found in holes::look(segment, place.start, bytes, self.patient.partial) {
             match found {
                 Found::Mended(unit, cure) => {
+                    if cure == Cure::Fields {
+                        self.unproven.push(self.units.len());
+                    }
                     let done = match cure {
                         Cure::Fields => "corrected the header; its CRC fits".to_owned(),
                         Cure::Byte { at, flipped } if flipped.count_ones() == 1 => {
@@ -186,6 +193,7 @@ impl Work<'_, '_, '_> {
         let first = segments.first().map_or(0, |(base, _)| base.get());
         let end = self.known_end();
         order::correct_offsets(&mut self.units, first, end);
+        self.drop_unproven(first, end);
         self.correct_epochs();
         let chosen = order::choose(&self.units);
         for at in &chosen.duplicates {
@@ -231,6 +239,32 @@ impl Work<'_, '_, '_> {
             }
         }
         Ok(self.assemble(segments, &log))
+    }
+
+    /// Gives up batches whose offset nothing but their damaged header tells.
+    fn drop_unproven(&mut self, first: i64, end: Option<i64>) {
+        for at in std::mem::take(&mut self.unproven).into_iter().rev() {
+            let unit = &self.units[at];
+            let before = at.checked_sub(1).map_or(first, |at| self.units[at].next());
+            let behind = self.units.get(at + 1).map_or(end, |next| Some(next.base));
+            let follows = unit.base == before;
+            let leads = unit.base >= before && behind == Some(unit.next());
+            if follows || leads {
+                continue;
+            }
+            let unit = self.units.remove(at);
+            let claim = Claim {
+                segment: unit.segment,
+                bytes: unit.bytes,
+                header: None,
+                curable: false,
+            };
+            let behind = self.claims.split_off(&(at + 1));
+            self.claims.entry(at).or_default().push(claim);
+            for (place, claims) in behind {
+                self.claims.entry(place - 1).or_default().extend(claims);
+            }
+        }
     }
 
     /// The offset behind the last batch, where the data directory tells it.
@@ -310,6 +344,7 @@ impl Work<'_, '_, '_> {
         for claim in self.claims.range(from..).flat_map(|(_, claims)| claims) {
             if let Some(header) = claim.header
                 && header.base_offset.get() == next
+                && header.record_count as i64 == header.next_offset().get() - next
             {
                 next = header.next_offset().get();
             }
