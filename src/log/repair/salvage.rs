@@ -193,6 +193,7 @@ impl Work<'_, '_, '_> {
         let first = segments.first().map_or(0, |(base, _)| base.get());
         let end = self.known_end();
         order::correct_offsets(&mut self.units, first, end);
+        self.bring_within(first, end);
         self.drop_unproven(first, end);
         self.correct_epochs();
         let chosen = order::choose(&self.units);
@@ -239,6 +240,32 @@ impl Work<'_, '_, '_> {
             }
         }
         Ok(self.assemble(segments, &log))
+    }
+
+    /// A batch that does not follow the one before it cannot reach beyond the end that
+    /// a clean stop noted. The last one ends there where it fits and nothing follows
+    /// it; of others the neighbours must say the same.
+    fn bring_within(&mut self, first: i64, end: Option<i64>) {
+        let Some(end) = end else {
+            return;
+        };
+        let count = self.units.len();
+        for at in 0..count {
+            let before = at.checked_sub(1).map_or(first, |at| self.units[at].next());
+            let unit = &mut self.units[at];
+            if unit.base == before || unit.next() <= end {
+                continue;
+            }
+            let fitting = end - unit.span;
+            let is_last = at + 1 == count && !self.claims.contains_key(&count);
+            if is_last && fitting >= before {
+                unit.base = fitting;
+            } else {
+                self.unproven.push(at);
+            }
+        }
+        self.unproven.sort_unstable();
+        self.unproven.dedup();
     }
 
     /// Gives up batches whose offset nothing but their damaged header tells.
