@@ -7,4 +7,5 @@
 pub mod format;
 pub mod host;
 pub mod log;
+pub mod protocol;
 pub mod tools;

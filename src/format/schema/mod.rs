@@ -224,7 +224,8 @@ pub(crate) fn not_in_version(what: &'static str, version: i16) -> FormatError {
 pub(crate) fn camel_case(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     let mut upper = false;
-    for c in name.chars() {
+    // A field may be called by a word of the language.
+    for c in name.trim_start_matches("r#").chars() {
         if c == '_' {
             upper = true;
         } else if std::mem::take(&mut upper) {
