@@ -31,6 +31,9 @@ _ottla() {
             ottla,repair)
                 cmd="ottla__subcmd__repair"
                 ;;
+            ottla,serve)
+                cmd="ottla__subcmd__serve"
+                ;;
             ottla,topics)
                 cmd="ottla__subcmd__topics"
                 ;;
@@ -48,6 +51,9 @@ _ottla() {
                 ;;
             ottla__subcmd__help,repair)
                 cmd="ottla__subcmd__help__subcmd__repair"
+                ;;
+            ottla__subcmd__help,serve)
+                cmd="ottla__subcmd__help__subcmd__serve"
                 ;;
             ottla__subcmd__help,topics)
                 cmd="ottla__subcmd__help__subcmd__topics"
@@ -164,7 +170,7 @@ _ottla() {
 
     case "${cmd}" in
         ottla)
-            opts="-h -V --help --version consume inspect produce repair topics help"
+            opts="-h -V --help --version consume inspect produce repair serve topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -264,7 +270,7 @@ _ottla() {
             return 0
             ;;
         ottla__subcmd__help)
-            opts="consume inspect produce repair topics help"
+            opts="consume inspect produce repair serve topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -488,6 +494,20 @@ _ottla() {
             return 0
             ;;
         ottla__subcmd__help__subcmd__repair)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ottla__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1124,6 +1144,52 @@ _ottla() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json csv tsv" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ottla__subcmd__serve)
+            opts="-l -c -X -q -h -V --listen --config --property --ready-fd --log --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -30,6 +30,7 @@ complete -c ottla -n "__fish_ottla_needs_command" -f -a "consume" -d 'Prints the
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "inspect" -d 'Looks into a data directory of any Apache Kafka since 0.10, or of ottla'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "produce" -d 'Appends records from standard input to a topic'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "repair" -d 'Mends a damaged data directory'
+complete -c ottla -n "__fish_ottla_needs_command" -f -a "serve" -d 'Serves a data directory to Kafka clients, over TCP'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "topics" -d 'Lists, creates, describes, alters and deletes topics'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
@@ -239,6 +240,15 @@ complete -c ottla -n "__fish_ottla_using_subcommand repair" -l json -d 'The same
 complete -c ottla -n "__fish_ottla_using_subcommand repair" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand repair" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ottla -n "__fish_ottla_using_subcommand repair" -s V -l version -d 'Print version'
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -s l -l listen -d 'Listens here instead of 127.0.0.1:9092; port 0 is any that is free' -r
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -s c -l config -d 'Reads this server.properties instead of the one in DATA' -r -F
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -s X -l property -d 'Sets a property by its Apache Kafka name' -r
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -l ready-fd -d 'Writes a line with the addresses to this descriptor once clients can connect' -r
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -l log -d 'How the log on standard error reads' -r -f -a "text\t'A line of text for each event'
+json\t'A JSON object for each event'"
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -s q -l quiet -d 'Says nothing but warnings and errors'
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -s V -l version -d 'Print version'
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s P -l partitions -d 'How many partitions: of a new topic, or in all after --alter' -r
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s c -l config -d 'Sets a config, under Apache Kafka\'s name' -r
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -l delete-config -l unset -d 'With --alter: sets a config back to its default' -r
@@ -259,12 +269,13 @@ complete -c ottla -n "__fish_ottla_using_subcommand topics" -l internal -d 'Also
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s q -l quiet -d 'Says nothing but errors: no progress, no summary'
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s V -l version -d 'Print version'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair topics help" -f -a "consume" -d 'Prints the records of a topic'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair topics help" -f -a "inspect" -d 'Looks into a data directory of any Apache Kafka since 0.10, or of ottla'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair topics help" -f -a "produce" -d 'Appends records from standard input to a topic'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair topics help" -f -a "repair" -d 'Mends a damaged data directory'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair topics help" -f -a "topics" -d 'Lists, creates, describes, alters and deletes topics'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "consume" -d 'Prints the records of a topic'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "inspect" -d 'Looks into a data directory of any Apache Kafka since 0.10, or of ottla'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "produce" -d 'Appends records from standard input to a topic'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "repair" -d 'Mends a damaged data directory'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "serve" -d 'Serves a data directory to Kafka clients, over TCP'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "topics" -d 'Lists, creates, describes, alters and deletes topics'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ottla -n "__fish_ottla_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "batches" -d 'Lists batches'
 complete -c ottla -n "__fish_ottla_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "records" -d 'Prints records with headers; those of internal topics decoded'
 complete -c ottla -n "__fish_ottla_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "index" -d 'Prints index entries: .index, .timeindex, .txnindex'

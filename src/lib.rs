@@ -4,6 +4,7 @@
 //! directory, with or without a server, Kafka's or ours. See `ARCHITECTURE.md`
 //! for the rooms and who may import whom; `tests/fences.rs` holds them.
 
+pub mod broker;
 pub mod format;
 pub mod host;
 pub mod log;

@@ -194,6 +194,11 @@ impl Scratch {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// The bytes that it holds on to.
+    pub const fn memory(&self) -> usize {
+        self.decompressed.capacity()
+    }
 }
 
 /// Iterates over the records of one batch; ends after the first error.

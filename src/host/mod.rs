@@ -16,10 +16,12 @@
 use std::ffi::OsString;
 use std::io;
 use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod ready;
 pub mod real;
 pub mod sim;
 pub mod stdio;
@@ -157,6 +159,16 @@ pub trait File: Send + Sync {
     /// The bytes `0..length` as memory. The file must not be cut while it lives.
     /// `UnexpectedEof` where the file is shorter.
     fn map(&self, length: u64) -> io::Result<Box<dyn Mapping>>;
+    /// Hands a part of the file to a socket, at most `length` bytes from `position`
+    /// on; how many it took, 0 at the end of the file.
+    ///
+    /// # Errors
+    /// `WouldBlock` where the socket takes none now; what reading or writing may give.
+    fn send(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
+        let mut piece = vec![0; length.min(64 << 10)];
+        let read = self.read_at(&mut piece, position)?;
+        Ok(rustix::io::write(socket, &piece[..read])?)
+    }
     /// Takes a lock on a range of the file that belongs to this open file and
     /// conflicts with `fcntl` locks of other programs (Java's `FileLock` is one).
     /// `false` where another holds a part of it and `wait` is [`Wait::No`]. Held
@@ -167,6 +179,19 @@ pub trait File: Send + Sync {
     fn lock(&self, range: LockRange, kind: Lock, wait: Wait) -> io::Result<bool>;
     /// Gives the lock on a range up.
     fn unlock(&self, range: LockRange) -> io::Result<()>;
+}
+
+/// [`File::send`] to a socket of any type.
+///
+/// # Errors
+/// As there.
+pub fn send_file(
+    file: &dyn File,
+    socket: &impl AsFd,
+    position: u64,
+    length: usize,
+) -> io::Result<usize> {
+    file.send(socket.as_fd(), position, length)
 }
 
 /// Bytes of a file in memory.

@@ -10,7 +10,7 @@ use super::{Entry, File, Host, Kind, Lock, LockRange, Mapping, Open, Stat, Wait,
 use std::fs;
 use std::io;
 use std::ops::Deref;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -231,6 +231,16 @@ impl File for RealFile {
         // cut while the mapping lives; the callers map only sealed files.
         let map = unsafe { memmap2::MmapOptions::new().len(length).map(&self.0)? };
         Ok(Box::new(RealMapping(map)))
+    }
+
+    fn send(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
+        let mut position = position;
+        Ok(rustix::fs::sendfile(
+            socket,
+            &self.0,
+            Some(&mut position),
+            length,
+        )?)
     }
 
     fn lock(&self, range: LockRange, kind: Lock, wait: Wait) -> io::Result<bool> {

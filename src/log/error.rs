@@ -1,6 +1,7 @@
 //! What can go wrong with a log directory, in words that name the file, the
 //! position, what was expected and found, and what to do next.
 
+use super::producer_states::Refusal;
 use crate::format::{FormatError, Offset};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,12 @@ pub enum LogError {
     /// Another program holds the directory.
     #[error("{} is locked by another program: expected to share {}, found a lock on all of it, as a running broker holds; stop the broker first", directory.display(), directory.join(".lock").display())]
     Locked {
+        /// The data directory.
+        directory: PathBuf,
+    },
+    /// Tools are writing in the directory.
+    #[error("{} is being written to by other programs: expected to hold {} alone; wait until they are done", directory.display(), directory.join(".lock").display())]
+    InUse {
         /// The data directory.
         directory: PathBuf,
     },
@@ -116,6 +123,8 @@ pub enum LogError {
         partition: PathBuf,
         /// The producer id.
         producer: i64,
+        /// Why, for who answers the producer.
+        refusal: Refusal,
         /// The epoch or sequence that may come next.
         expected: String,
         /// What came.

@@ -23,6 +23,7 @@ pub mod stats;
 pub mod survey;
 pub mod transaction;
 pub mod transactions;
+pub mod validate;
 pub mod verify;
 pub mod view;
 

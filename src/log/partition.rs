@@ -26,14 +26,14 @@ pub(crate) use noted::{Noted, marker_of};
 
 use super::error::{LogError, Result};
 use super::layout::{LEADER_EPOCHS, PARTITION_METADATA, Suffix, TopicPartition, segment_file};
-use super::producer_states::{ProducerStates, Verdict};
+use super::producer_states::{ProducerStates, Refusal, Verdict};
 use super::scan::Summary;
 use super::segment::ActiveSegment;
 use crate::format::batch::{Header, UncheckedBatch, patch_base_offset, patch_leader_epoch};
 use crate::format::leader_epochs::LeaderEpochs;
 use crate::format::offset_index::RelativeOffset;
 use crate::format::producer_snapshot;
-use crate::format::{LeaderEpoch, Offset};
+use crate::format::{LeaderEpoch, Offset, Timestamp};
 use crate::host::{Durability, File, Host, Lock, LockRange, Open, Wait};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -81,6 +81,8 @@ pub struct Partition {
     unsynced: BTreeSet<Offset>,
     sync_failed: bool,
     is_stale: bool,
+    /// No other process appends: the lock is held for good.
+    is_sole: bool,
     epochs_unsynced: bool,
     directory_unsynced: bool,
     batches: Vec<(usize, Summary)>,
@@ -120,6 +122,7 @@ impl Partition {
             unsynced: BTreeSet::new(),
             sync_failed: false,
             is_stale: false,
+            is_sole: false,
             epochs_unsynced: true,
             directory_unsynced: true,
             batches: Vec::new(),
@@ -153,6 +156,36 @@ impl Partition {
     /// What is known of its producers.
     pub const fn producers(&self) -> &ProducerStates {
         &self.producers
+    }
+
+    /// Keeps the partition's lock until it is dropped, so that an append asks for no
+    /// lock and looks at no file: for a server.
+    pub fn hold(&mut self) -> Result<()> {
+        take(&self.lock, &self.directory.join(PARTITION_METADATA))?;
+        self.catch_up()?;
+        self.is_sole = true;
+        Ok(())
+    }
+
+    /// Appends from here on as a changed configuration says.
+    pub const fn configure(&mut self, config: SegmentConfig) {
+        self.config = config;
+    }
+
+    /// The leader's epochs.
+    pub const fn epochs(&self) -> &LeaderEpochs {
+        &self.epochs
+    }
+
+    /// The last segment: its first offset, its `.log`, and how long that is.
+    pub fn active(&self) -> (Offset, &Arc<dyn File>, u64) {
+        (self.active.base(), self.active.log(), self.active.size())
+    }
+
+    /// The latest time of a record in the last segment, with the last offset of the
+    /// record's batch.
+    pub const fn latest(&self) -> Option<(Timestamp, Offset)> {
+        self.active.latest()
     }
 
     /// Takes note of what other processes appended.
@@ -293,6 +326,14 @@ impl Partition {
 
     /// Runs `work` under the partition's lock, caught up with other processes.
     fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.is_sole {
+            if self.is_stale {
+                self.reload()?;
+            }
+            let outcome = work(self);
+            self.is_stale |= matches!(outcome, Err(LogError::Io { .. }));
+            return outcome;
+        }
         take(&self.lock, &self.directory.join(PARTITION_METADATA))?;
         let outcome = self.catch_up().and_then(|()| work(self));
         // Half of what was done may be known here: the next one looks again.
@@ -431,15 +472,27 @@ impl Partition {
     fn check_producer(&self, known: &ProducerStates, header: &Header) -> Result<()> {
         match known.check(header) {
             Verdict::Append => Ok(()),
-            Verdict::Duplicate { last_offset } => Err(LogError::Producer {
+            Verdict::Duplicate {
+                first_offset: first,
+                last_offset,
+            } => Err(LogError::Producer {
                 partition: self.directory.clone(),
                 producer: header.producer.map_or(-1, |p| p.id.get()),
+                refusal: Refusal::Duplicate {
+                    first,
+                    last: last_offset,
+                },
                 expected: "a new batch".to_owned(),
                 found: format!("the one that is there up to offset {last_offset}"),
             }),
-            Verdict::Refuse { expected, found } => Err(LogError::Producer {
+            Verdict::Refuse {
+                refusal,
+                expected,
+                found,
+            } => Err(LogError::Producer {
                 partition: self.directory.clone(),
                 producer: header.producer.map_or(-1, |p| p.id.get()),
+                refusal,
                 expected,
                 found,
             }),

@@ -145,6 +145,12 @@ impl Presence {
         self.unlock(ENTERING)
     }
 
+    /// Keeps everyone else out, once recovery is done: what a server does.
+    pub fn hold(&self) -> Result<()> {
+        self.lock(LockRange::WHOLE, Lock::Exclusive, Wait::Yes)?;
+        Ok(())
+    }
+
     /// Notes that a partition is about to be appended to.
     pub fn note(&self, partition: &TopicPartition) -> Result<()> {
         self.add_line(&partition.to_string())

@@ -48,16 +48,38 @@ pub enum Verdict {
     Append,
     /// It is there already, ending at this offset.
     Duplicate {
+        /// The first offset of the batch that is there.
+        first_offset: Offset,
         /// The last offset of the batch that is there.
         last_offset: Offset,
     },
     /// It must not be appended.
     Refuse {
+        /// Why.
+        refusal: Refusal,
         /// What may come.
         expected: String,
         /// What came.
         found: String,
     },
+}
+
+/// Why a batch of a producer is not appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is in the log already, from this offset to that.
+    Duplicate {
+        /// The first offset of the batch that is there.
+        first: Offset,
+        /// The last one.
+        last: Offset,
+    },
+    /// A later epoch of the producer was seen.
+    Fenced,
+    /// Its sequence numbers do not follow.
+    OutOfOrder,
+    /// It is not part of the transaction that its producer has open.
+    InTransaction,
 }
 
 impl ProducerStates {
@@ -156,6 +178,7 @@ impl ProducerStates {
         };
         if epoch < current {
             return Verdict::Refuse {
+                refusal: Refusal::Fenced,
                 expected: format!("epoch {current} or later"),
                 found: format!("epoch {epoch}"),
             };
@@ -165,6 +188,7 @@ impl ProducerStates {
                 Verdict::Append
             } else {
                 Verdict::Refuse {
+                    refusal: Refusal::OutOfOrder,
                     expected: format!("sequence 0 in the new epoch {epoch}"),
                     found: format!("sequence {first}"),
                 }
@@ -177,6 +201,7 @@ impl ProducerStates {
             .find(|kept| kept.first_sequence == first && Some(kept.last_sequence) == last)
         {
             return Verdict::Duplicate {
+                first_offset: Offset::new(known.last_offset.get() - i64::from(known.offset_delta)),
                 last_offset: known.last_offset,
             };
         }
@@ -184,10 +209,17 @@ impl ProducerStates {
         let next = state.batches.back().map_or(0, |kept| {
             crate::format::batch::sequence_after(kept.last_sequence, 1)
         });
-        if first == next {
+        if first == next && state.transaction.is_some() && !header.attributes.is_transactional() {
+            Verdict::Refuse {
+                refusal: Refusal::InTransaction,
+                expected: "a batch of the transaction that is open".to_owned(),
+                found: "one outside of it".to_owned(),
+            }
+        } else if first == next {
             Verdict::Append
         } else {
             Verdict::Refuse {
+                refusal: Refusal::OutOfOrder,
                 expected: format!("sequence {next}"),
                 found: format!("sequence {first}"),
             }

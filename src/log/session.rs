@@ -45,6 +45,15 @@ use leave::finish;
 /// than a few for each.
 const SYNC_ALL_FROM: usize = 16;
 
+/// How a data directory is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// One of many that write.
+    Tool,
+    /// The only one.
+    Server,
+}
+
 /// A data directory open for writing.
 pub struct Session {
     host: Arc<dyn Host>,
@@ -69,12 +78,41 @@ impl Session {
     /// # Errors
     /// `Locked` where a server holds it, `NotADataDirectory`, `Damaged`, `Io`.
     pub fn open(host: &Arc<dyn Host>, path: &Path, durability: Durability) -> Result<Self> {
+        Self::enter(host, path, durability, Role::Tool)
+    }
+
+    /// Opens the data directory at `path` as a server does: nobody else writes to it
+    /// until this is closed or dropped.
+    ///
+    /// # Errors
+    /// As [`Session::open`]; `InUse` where tools are at work.
+    pub fn serve(host: &Arc<dyn Host>, path: &Path) -> Result<Self> {
+        Self::enter(host, path, Durability::Synced, Role::Server)
+    }
+
+    fn enter(
+        host: &Arc<dyn Host>,
+        path: &Path,
+        durability: Durability,
+        role: Role,
+    ) -> Result<Self> {
         ensure_directory(&**host, path)?;
         let (presence, company) = Presence::enter(&**host, path)?;
         let mut recovered = Vec::new();
-        if company == Company::Alone {
-            prepare(host, path, &presence, &mut recovered)?;
-            presence.share()?;
+        match (company, role) {
+            (Company::Others, Role::Tool) => {}
+            (Company::Others, Role::Server) => {
+                return Err(LogError::InUse {
+                    directory: path.to_owned(),
+                });
+            }
+            (Company::Alone, role) => {
+                prepare(host, path, &presence, &mut recovered)?;
+                match role {
+                    Role::Tool => presence.share()?,
+                    Role::Server => presence.hold()?,
+                }
+            }
         }
         let meta = read_meta(&**host, path)?.ok_or_else(|| {
             LogError::Invalid(format!("{}: meta.properties vanished", path.display()))
@@ -108,6 +146,16 @@ impl Session {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The offset behind the last record of the metadata log.
+    pub const fn metadata_end(&self) -> Offset {
+        self.image_end
+    }
+
+    /// What `meta.properties` says.
+    pub const fn meta(&self) -> &MetaProperties {
+        &self.meta
     }
 
     /// Its files, clock and randomness.
@@ -184,6 +232,12 @@ impl Session {
             .get(&name.topic, PartitionId::new(name.partition));
         partition.distrust(point.unwrap_or_default())?;
         Ok(partition)
+    }
+
+    /// The log start offset of a partition, where its head was deleted.
+    pub fn log_start(&self, name: &TopicPartition) -> Result<Option<Offset>> {
+        let starts = read_checkpoint(&*self.host, &self.path.join(LOG_STARTS))?;
+        Ok(starts.get(&name.topic, PartitionId::new(name.partition)))
     }
 
     /// Makes what was appended through these handles durable, in as few calls as

@@ -22,6 +22,7 @@ use super::error::{LogError, Result};
 use super::image::Image;
 use super::layout::{PARTITION_METADATA, TRANSACTIONS_TOPIC, TopicPartition};
 use super::partition::{Partition, Placement};
+use super::producer_states::Refusal;
 use super::session::Session;
 use super::view::{Chunk, PartitionView};
 use crate::format::batch::{Producer, Scratch, UncheckedBatch};
@@ -180,6 +181,7 @@ impl Open {
                 return Err(LogError::Producer {
                     partition: directory.clone(),
                     producer: ProducerId::to_wire(value.producer_id),
+                    refusal: Refusal::Fenced,
                     expected: format!("transactional id {id:?} to be this run's"),
                     found: "that another run has taken it over".to_owned(),
                 });

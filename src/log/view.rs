@@ -36,6 +36,19 @@ pub struct PartitionView {
     start: Offset,
 }
 
+/// A place in a segment.
+#[derive(Clone)]
+pub struct Located {
+    /// The first offset of the segment.
+    pub base: Offset,
+    /// Its `.log`.
+    pub file: Arc<dyn File>,
+    /// Where the batch starts.
+    pub position: u64,
+    /// How long the file is.
+    pub limit: u64,
+}
+
 /// A run of whole batches, in one buffer that is used again.
 #[derive(Debug, Default)]
 pub struct Chunk {
@@ -96,6 +109,11 @@ impl PartitionView {
     /// The offset of the first record that it may hold.
     pub const fn start(&self) -> Offset {
         self.start
+    }
+
+    /// The first offset of the last segment.
+    pub fn last_base(&self) -> Option<Offset> {
+        self.listing.segments.last().copied()
     }
 
     /// How many segments it has.
@@ -166,6 +184,34 @@ impl PartitionView {
         Ok(cursor)
     }
 
+    /// Where the first batch with a record at or behind `from` stands; `None` where
+    /// there is none yet.
+    ///
+    /// # Errors
+    /// `OffsetOutOfRange` where `from` lies before the start; `Damaged`, `Io`.
+    pub fn locate(&self, from: Offset) -> Result<Option<Located>> {
+        let cursor = self.cursor(from)?;
+        let (mut at, mut position, mut limit) = (cursor.at, cursor.position, cursor.limit);
+        let Some((mut file, _)) = cursor.open else {
+            return Ok(None);
+        };
+        while position >= limit {
+            // A gap reaches to the end of the segment.
+            at += 1;
+            let Some(base) = self.listing.segments.get(at) else {
+                return Ok(None);
+            };
+            (file, limit) = self.segment(*base).open_log()?;
+            position = 0;
+        }
+        Ok(Some(Located {
+            base: self.listing.segments[at],
+            file,
+            position,
+            limit,
+        }))
+    }
+
     /// The position of the batch in which the first record at or behind `from` is.
     fn seek(&self, segment: &Segment, cursor: &Cursor, from: Offset) -> Result<u64> {
         let Some((file, path)) = &cursor.open else {
@@ -198,6 +244,11 @@ impl PartitionView {
     /// The offset of the first record at or after `time`, as `ListOffsets` finds it;
     /// `None` where every record is earlier.
     pub fn offset_for_time(&self, time: Timestamp) -> Result<Option<Offset>> {
+        Ok(self.record_at(time)?.map(|(_, offset)| offset))
+    }
+
+    /// The same, with the record's time.
+    pub fn record_at(&self, time: Timestamp) -> Result<Option<(Timestamp, Offset)>> {
         let segments = &self.listing.segments;
         let (mut low, mut high) = (0, segments.len());
         while low < high {
@@ -221,6 +272,41 @@ impl PartitionView {
         Ok(None)
     }
 
+    /// The first record with the latest time of all before `end`.
+    pub fn latest_time_of(&self, end: Offset) -> Result<Option<(Timestamp, Offset)>> {
+        let mut latest: Option<(Timestamp, Segment)> = None;
+        for base in &self.listing.segments {
+            let segment = self.segment(*base);
+            let mut time = segment.last_time()?.map(|(time, _)| time);
+            if self.last_base() == Some(*base) {
+                time = time.max(self.latest_unindexed(&segment)?);
+            }
+            if let Some(time) = time
+                && latest.as_ref().is_none_or(|(known, _)| time > *known)
+            {
+                latest = Some((time, segment));
+            }
+        }
+        let Some((time, segment)) = latest else {
+            return Ok(None);
+        };
+        let from = segment.offset_before(time)?.max(self.start);
+        let found = self.first_at(&segment, from, time)?;
+        Ok(found.filter(|(_, offset)| *offset < end))
+    }
+
+    /// The latest time of the batches behind the last entry of the offset index.
+    fn latest_unindexed(&self, segment: &Segment) -> Result<Option<Timestamp>> {
+        let (log, length) = segment.open_log()?;
+        let position = segment.position_before(Offset::new(i64::MAX), length)?;
+        let mut scanner = Scanner::new(log, &segment.path(Suffix::Log), position, length);
+        let mut latest = None;
+        while let Ok(summary) = scanner.next_summary()? {
+            latest = latest.max(summary.max_timestamp);
+        }
+        Ok(latest)
+    }
+
     /// The latest time in a segment: by its time index, or by walking it where it
     /// is the last one and still growing.
     fn latest_time(&self, at: usize) -> Result<Option<Timestamp>> {
@@ -233,7 +319,12 @@ impl PartitionView {
         Ok(Some(Timestamp::new(i64::MAX)))
     }
 
-    fn first_at(&self, segment: &Segment, from: Offset, time: Timestamp) -> Result<Option<Offset>> {
+    fn first_at(
+        &self,
+        segment: &Segment,
+        from: Offset,
+        time: Timestamp,
+    ) -> Result<Option<(Timestamp, Offset)>> {
         let (log, length) = segment.open_log()?;
         let path = segment.path(Suffix::Log);
         let position = segment.position_before(from, length)?;
@@ -341,12 +432,15 @@ fn first_record(
     from: Offset,
     time: Timestamp,
     scratch: &mut AnyScratch,
-) -> crate::format::Result<Option<Offset>> {
+) -> crate::format::Result<Option<(Timestamp, Offset)>> {
     let batch = AnyBatch::parse(found.prefix.magic, found.bytes)?;
     for record in batch.records(scratch)? {
         let record = record?;
-        if record.offset >= from && record.timestamp.is_some_and(|at| at >= time) {
-            return Ok(Some(record.offset));
+        if let Some(at) = record.timestamp
+            && record.offset >= from
+            && at >= time
+        {
+            return Ok(Some((at, record.offset)));
         }
     }
     Ok(None)

@@ -209,7 +209,7 @@ impl From<FormatError> for ToolError {
 impl From<LogError> for ToolError {
     fn from(error: LogError) -> Self {
         let exit = match &error {
-            LogError::Locked { .. } => Exit::Locked,
+            LogError::Locked { .. } | LogError::InUse { .. } => Exit::Locked,
             error if error.is_damage() => Exit::Damage,
             _ => Exit::Failed,
         };

@@ -23,6 +23,7 @@ pub mod produce;
 pub mod progress;
 pub mod repair;
 pub mod run;
+pub mod serve;
 pub mod settings;
 pub mod table;
 pub mod terminal;

@@ -30,9 +30,11 @@ fn marker(id: i64, epoch: i16, offset: i64) -> Header {
     batch(id, epoch, 0, offset, 1, TRANSACTIONAL | CONTROL)
 }
 
-fn duplicate(last_offset: i64) -> Verdict {
-    Verdict::Duplicate {
-        last_offset: Offset::new(last_offset),
+/// Where the batch that is there already ends.
+fn duplicate(verdict: &Verdict) -> Option<i64> {
+    match verdict {
+        Verdict::Duplicate { last_offset, .. } => Some(last_offset.get()),
+        _ => None,
     }
 }
 
@@ -50,7 +52,11 @@ fn a_retry_of_the_last_five_batches_is_known_and_others_are_out_of_order() {
     }
     for n in 2..7 {
         let retry = batch(1, 0, n * 3, 21, 3, 0);
-        assert_eq!(states.check(&retry), duplicate(i64::from(n) * 3 + 2), "{n}");
+        assert_eq!(
+            duplicate(&states.check(&retry)),
+            Some(i64::from(n) * 3 + 2),
+            "{n}"
+        );
         let longer = batch(1, 0, n * 3, 21, 4, 0);
         assert!(is_refused(&states.check(&longer)), "{n}");
     }
@@ -67,10 +73,10 @@ fn sequences_start_over_behind_the_largest() {
     let across = batch(1, 0, i32::MAX - 1, 0, 4, 0);
     assert_eq!(across.last_sequence(), Some(1));
     states.update(&across);
-    assert_eq!(states.check(&across), duplicate(3));
+    assert_eq!(duplicate(&states.check(&across)), Some(3));
     assert_eq!(states.check(&batch(1, 0, 2, 4, 1, 0)), Verdict::Append);
     let snapshot = ProducerStates::from_snapshot(&states.to_snapshot());
-    assert_eq!(snapshot.check(&across), duplicate(3));
+    assert_eq!(duplicate(&snapshot.check(&across)), Some(3));
 
     let mut states = ProducerStates::default();
     states.update(&batch(1, 0, i32::MAX, 0, 1, 0));
@@ -308,11 +314,13 @@ proptest! {
                         Some(_) => naive.next(id),
                     };
                     let sequence = sequence_after(next, i64::from(off));
-                    let bits = if transactional { TRANSACTIONAL } else { 0 };
+                    // Anything else would be refused while one is open.
+                    let is_open = states.open().any(|(_, open)| open.get() == id);
+                    let bits = if transactional || is_open { TRANSACTIONAL } else { 0 };
                     let header = batch(id, epoch, sequence, offset, count, bits);
                     let found = match states.check(&header) {
                         Verdict::Append => Some(None),
-                        Verdict::Duplicate { last_offset } => Some(Some(last_offset)),
+                        Verdict::Duplicate { last_offset, .. } => Some(Some(last_offset)),
                         Verdict::Refuse { .. } => None,
                     };
                     prop_assert_eq!(found, naive.check(id, epoch, &header), "{:?}", header);

@@ -3,7 +3,7 @@
 use clap::{Arg, Command};
 
 /// The verbs that come with this package, and what each does.
-pub const VERBS: [(&str, &str); 5] = [
+pub const VERBS: [(&str, &str); 6] = [
     ("consume", "Print records"),
     (
         "inspect",
@@ -14,6 +14,7 @@ pub const VERBS: [(&str, &str); 5] = [
         "repair",
         "Plan and carry out repairs of a damaged directory",
     ),
+    ("serve", "Serve a directory to Kafka clients"),
     ("topics", "Create, list, describe, alter and delete topics"),
 ];
 

@@ -9,6 +9,7 @@ pub mod front;
 pub mod inspect;
 pub mod produce;
 pub mod repair;
+pub mod serve;
 pub mod texts;
 pub mod topics;
 mod values;
@@ -92,6 +93,7 @@ pub fn programs() -> Vec<Program> {
         program("ottla-inspect", inspect::command(), &texts::INSPECT),
         program("ottla-produce", produce::command(), &texts::PRODUCE),
         program("ottla-repair", repair::command(), &texts::REPAIR),
+        program("ottla-serve", serve::command(), &texts::SERVE),
         program("ottla-topics", topics::command(), &texts::TOPICS),
     ];
     let subcommands = verbs.iter().map(|verb| {

@@ -52,8 +52,27 @@ pub const REPAIR: [Section; 6] = [
     ("REPLICAS", REPAIR_FROM),
     ("LOCATIONS", LOCATIONS),
 ];
+/// Behind the options of `ottla serve`.
+pub const SERVE: [Section; 1] = [("SERVE", SERVE_TEXT)];
 /// Behind the options of `ottla`.
 pub const FRONT: [Section; 1] = [("LOCATIONS", LOCATIONS)];
+
+const SERVE_TEXT: &str = r#"The server is a Kafka broker that is its own controller: a quorum of one. It stops on SIGINT and SIGTERM: requests that have begun are answered, everything is made durable, and the directory is left as Apache Kafka leaves it.
+
+Properties have Apache Kafka's names and defaults, but for listeners, which is PLAINTEXT://127.0.0.1:9092. Names that mean nothing here are ignored. Sizes are in bytes, times in milliseconds.
+
+  listeners, advertised.listeners              LISTENER://HOST:PORT, commas between
+  socket.request.max.bytes                     1 to 2147483647; 104857600
+  connections.max.idle.ms                      negative for no limit; 600000
+  max.connections                              0 to 2147483647; no limit
+  auto.create.topics.enable                    true
+  num.partitions                               1 to 2147483647; 1
+  fetch.max.bytes                              1024 to 2147483647; 57671680
+  max.incremental.fetch.session.cache.slots    0 to 2147483647; 1000
+  offsets.topic.num.partitions                 1 to 2147483647; 50
+  offsets.topic.segment.bytes                  1 to 2147483647; 104857600
+
+A service manager that sets NOTIFY_SOCKET is told READY=1 once clients can connect."#;
 
 const VERIFY: &str = r#"verify checks every CRC, length, varint, offset, sequence, time and header of every batch and record, decompressed ones too, and holds the files beside the log against it. It prints a line for each finding, and exits with 3 when any is worse than a note, with 1 when files could not be read, else with 0. One thing that is damaged is one finding. Where a server holds the directory, its end may move meanwhile; what it is writing is not taken for damage.
 

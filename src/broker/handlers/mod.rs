@@ -1,0 +1,100 @@
+//! What each API does: a file for each family, a function for each request.
+//!
+//! [`SERVED`] is what `ApiVersions` tells; [`dispatch`] does it. A request that cannot
+//! be decoded, or is of a version that is not served, ends the connection, as in Kafka.
+
+mod api_versions;
+mod find_coordinator;
+mod metadata;
+mod offsets;
+mod producer_id;
+
+use super::{Broker, fetch, produce, reply::Reply};
+use crate::protocol::{ApiKey, Request, RequestHeader, Response};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A request on its way to be answered.
+pub(super) struct Call<'a> {
+    pub(super) broker: &'a Arc<Broker>,
+    pub(super) header: &'a RequestHeader,
+    /// On which listener it came.
+    pub(super) listener: usize,
+    /// From whom.
+    #[allow(dead_code, reason = "groups and quotas ask for it")]
+    pub(super) peer: SocketAddr,
+}
+
+/// What becomes of a request.
+pub(super) enum Outcome {
+    /// It is answered.
+    Reply(Reply),
+    /// It wants no answer.
+    Silence,
+    /// The connection ends, for this reason.
+    Close(String),
+}
+
+impl Call<'_> {
+    /// Answers with a response.
+    pub(super) fn answer<R: Response>(&self, response: &R) -> Outcome {
+        match Reply::of(self.header, response) {
+            Ok(reply) => Outcome::Reply(reply),
+            Err(error) => Outcome::Close(error.to_string()),
+        }
+    }
+
+    /// Decodes the request and answers it.
+    fn handle<R: Request>(
+        &self,
+        body: &[u8],
+        work: impl FnOnce(&Self, R) -> R::Response,
+    ) -> Outcome {
+        match R::decode(body, self.header.version) {
+            Ok(request) => self.answer(&work(self, request)),
+            Err(error) => Outcome::Close(error.to_string()),
+        }
+    }
+
+    /// The same for what may wait for the disk: other connections go on meanwhile.
+    fn handle_slow<R: Request>(
+        &self,
+        body: &[u8],
+        work: impl FnOnce(&Self, R) -> R::Response,
+    ) -> Outcome {
+        tokio::task::block_in_place(|| self.handle(body, work))
+    }
+}
+
+/// The APIs that are served, each in every version that Kafka serves.
+pub(super) const SERVED: [ApiKey; 8] = [
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::FindCoordinator,
+    ApiKey::ApiVersions,
+    ApiKey::InitProducerId,
+    ApiKey::OffsetForLeaderEpoch,
+];
+
+/// Answers a request.
+pub(super) async fn dispatch(call: &Call<'_>, body: &mut [u8]) -> Outcome {
+    let api = call.header.api;
+    if api == ApiKey::ApiVersions {
+        return api_versions::api_versions(call, body);
+    }
+    if !SERVED.contains(&api) || !call.header.is_known_version() {
+        return Outcome::Close("this version is not served".to_owned());
+    }
+    match api {
+        ApiKey::Produce => produce::produce(call, body),
+        ApiKey::Fetch => fetch::fetch(call, body).await,
+        ApiKey::ListOffsets => call.handle(body, offsets::list),
+        ApiKey::OffsetForLeaderEpoch => call.handle(body, offsets::for_leader_epoch),
+        ApiKey::Metadata => call.handle_slow(body, metadata::metadata),
+        ApiKey::FindCoordinator => call.handle_slow(body, find_coordinator::find_coordinator),
+        ApiKey::InitProducerId => call.handle_slow(body, producer_id::init),
+        _ => Outcome::Close(format!("{api} is not served")),
+    }
+}

@@ -1,0 +1,171 @@
+//! Listeners, and the life of the server: start, serve, stop.
+
+use super::connection;
+use super::{Broker, BrokerConfig, Endpoint};
+use crate::host::Host;
+use crate::log::{LogError, Result};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long connections get to finish the request that they are at.
+const LONGEST_STOP: Duration = Duration::from_secs(30);
+
+/// A server that has begun to listen.
+pub struct Running {
+    /// Where, in the order of `listeners`.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Ends when the server is to stop.
+pub type Stop = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Serves the data directory at `path` until `stop` ends. `ready` is told once
+/// clients can connect.
+///
+/// # Errors
+/// As [`crate::log::session::Session::serve`]; `Io` where it cannot listen.
+pub fn run(
+    host: &Arc<dyn Host>,
+    path: &Path,
+    mut config: BrokerConfig,
+    stop: impl FnOnce() -> Stop,
+    ready: impl FnOnce(&Running),
+) -> Result<()> {
+    host.raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(LogError::io("start threads for", path))?;
+    let outcome = runtime.block_on(async {
+        let (stopping, stopped) = watch::channel(false);
+        let (listeners, running) = listen(path, &mut config).await?;
+        let broker = Arc::new(Broker::open(host, path, config, stopped)?);
+        ready(&running);
+        let stopped = serve(&broker, listeners, stopping, stop()).await;
+        let broker = Arc::into_inner(broker).ok_or_else(|| {
+            LogError::Invalid(format!(
+                "{}: connections did not end in time; the next start recovers",
+                path.display()
+            ))
+        })?;
+        stopped.and_then(|()| broker.close())
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+/// Binds the listeners, and tells the configuration which ports they got.
+async fn listen(path: &Path, config: &mut BrokerConfig) -> Result<(Vec<TcpListener>, Running)> {
+    let mut listeners = Vec::new();
+    let mut addresses = Vec::new();
+    for endpoint in &mut config.listeners {
+        let host = if endpoint.host.is_empty() {
+            "0.0.0.0"
+        } else {
+            endpoint.host.as_str()
+        };
+        let listener = TcpListener::bind((host, endpoint.port))
+            .await
+            .map_err(LogError::io("listen for clients of", path))?;
+        let address = listener
+            .local_addr()
+            .map_err(LogError::io("listen for clients of", path))?;
+        endpoint.port = address.port();
+        addresses.push(address);
+        listeners.push(listener);
+    }
+    Ok((listeners, Running { addresses }))
+}
+
+impl BrokerConfig {
+    /// Where clients of a listener are told to find this node.
+    pub(crate) fn advertised(&self, listener: usize) -> Endpoint {
+        let own = &self.listeners[listener];
+        let told = self
+            .advertised
+            .iter()
+            .find(|endpoint| endpoint.listener == own.listener);
+        let mut endpoint = told.unwrap_or(own).clone();
+        if endpoint.port == 0 {
+            endpoint.port = own.port;
+        }
+        if endpoint.host.is_empty() || endpoint.host == "0.0.0.0" {
+            endpoint.host = "localhost".to_owned();
+        }
+        endpoint
+    }
+}
+
+async fn serve(
+    broker: &Arc<Broker>,
+    listeners: Vec<TcpListener>,
+    stopping: watch::Sender<bool>,
+    stop: Stop,
+) -> Result<()> {
+    let stopped = &broker.stopping;
+    let mut accepting = JoinSet::new();
+    let open = Arc::new(AtomicUsize::new(0));
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let broker = Arc::clone(broker);
+        accepting.spawn(accept(
+            broker,
+            listener,
+            number,
+            Arc::clone(&open),
+            stopped.clone(),
+        ));
+    }
+    stop.await;
+    let _ = stopping.send(true);
+    let all_done = async { while accepting.join_next().await.is_some() {} };
+    if tokio::time::timeout(LONGEST_STOP, all_done).await.is_err() {
+        accepting.shutdown().await;
+    }
+    Ok(())
+}
+
+/// Takes connections until the server stops, and waits for them to end then.
+async fn accept(
+    broker: Arc<Broker>,
+    listener: TcpListener,
+    number: usize,
+    open: Arc<AtomicUsize>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.changed() => break,
+            accepted = listener.accept() => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((_, peer)) if open.load(Ordering::Relaxed) >= broker.config.max_connections => {
+                tracing::warn!(%peer, "refused: max.connections are open");
+            }
+            Ok((stream, peer)) => {
+                let (broker, stop) = (Arc::clone(&broker), stop.clone());
+                let open = Arc::clone(&open);
+                open.fetch_add(1, Ordering::Relaxed);
+                connections.spawn(async move {
+                    connection::serve(stream, broker, peer, number, stop).await;
+                    open.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: it passes when clients leave.
+                tracing::warn!(%error, "cannot take a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
