@@ -46,8 +46,10 @@ pub fn run(
         let (stopping, stopped) = watch::channel(false);
         let (listeners, running) = listen(path, &mut config).await?;
         let broker = Arc::new(Broker::open(host, path, config, stopped)?);
+        // A signal that comes as soon as it is ready must find its handler.
+        let stop = stop();
         ready(&running);
-        let stopped = serve(&broker, listeners, stopping, stop()).await;
+        let stopped = serve(&broker, listeners, stopping, stop).await;
         let broker = Arc::into_inner(broker).ok_or_else(|| {
             LogError::Invalid(format!(
                 "{}: connections did not end in time; the next start recovers",

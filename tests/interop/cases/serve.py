@@ -2,8 +2,6 @@
 Kafka and back."""
 
 
-import subprocess
-
 import agree
 import kafka
 import ottla
@@ -37,15 +35,6 @@ def case_stock_clients_write_and_read(work):
              "what kcat reads", values)
         server.assert_content()
     ottla.run("inspect", "verify", data)
-
-
-def case_franz_go_writes(work):
-    data = work / "data"
-    with Serve(data, work) as server:
-        subprocess.run([kafka.go_client(), server.bootstrap], check=True, timeout=120)
-        topics = list(samples.topics_in(data))
-        agree.clients(server, data, topics)
-        server.assert_content()
 
 
 def case_the_directory_changes_hands(work):
