@@ -395,12 +395,20 @@ _ottla__inspect() {
             return 0
             ;;
         ottla__subcmd__inspect__subcmd__index)
-            opts="-q -h --output --json --quiet --help"
+            opts="-p -q -h --partitions --output --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json csv tsv" -- "${cur}"))
                     return 0
@@ -485,12 +493,20 @@ _ottla__inspect() {
             return 0
             ;;
         ottla__subcmd__inspect__subcmd__snapshot)
-            opts="-q -h --output --json --quiet --help"
+            opts="-p -q -h --partitions --output --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json csv tsv" -- "${cur}"))
                     return 0

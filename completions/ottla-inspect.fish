@@ -67,6 +67,7 @@ complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s 
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -l raw -d 'Prints keys and values of internal topics and control records as they are'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s w -l wide -d 'Does not cut lines of the table off'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand records" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
@@ -74,6 +75,7 @@ tsv\t'Tab-separated, with a row of names'"
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -l json -d 'The same as --output json'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand index" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla-inspect -n "__fish_ottla_inspect_using_subcommand snapshot" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'

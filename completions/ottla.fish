@@ -95,6 +95,7 @@ complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_sub
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -l raw -d 'Prints keys and values of internal topics and control records as they are'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s w -l wide -d 'Does not cut lines of the table off'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from records" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from index" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from index" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
@@ -102,6 +103,7 @@ tsv\t'Tab-separated, with a row of names'"
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from index" -l json -d 'The same as --output json'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from index" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from index" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from snapshot" -s p -l partitions -d 'Looks at these partitions only, such as 0,2,4-7' -r
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and __fish_seen_subcommand_from snapshot" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'

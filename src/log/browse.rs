@@ -6,8 +6,10 @@
 
 use super::error::{LogError, Result};
 use super::scan::{Found, Scanner, Stop};
+use super::segment::Segment;
 use super::verify::{self, Check};
 use crate::format::Offset;
+use crate::format::any_batch::AnyBatch;
 use crate::host::{File, Host, Open};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -113,6 +115,27 @@ impl Browser {
         self.scanner = Scanner::new(Arc::clone(&self.file), &self.path, position, self.limit);
     }
 
+    /// Goes on at a batch at or before the one that holds `from`, where the index tells
+    /// the truth; else at the start.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn seek(&mut self, host: &Arc<dyn Host>, from: Offset) -> Result<()> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let segment = Segment::new(host, directory, self.base);
+        let position = segment.position_before(from, self.limit).unwrap_or(0);
+        self.go_to(position);
+        let holds = match self.next_step()? {
+            Some(Step::Batch(found)) => {
+                found.prefix.offset <= from
+                    && AnyBatch::parse(found.prefix.magic, found.bytes).is_ok()
+            }
+            _ => false,
+        };
+        self.go_to(if holds { position } else { 0 });
+        Ok(())
+    }
+
     /// The next batch or damage; `None` at the end.
     ///
     /// # Errors
@@ -153,7 +176,6 @@ impl Browser {
 mod tests {
     use super::*;
     use crate::format::Timestamp;
-    use crate::format::any_batch::AnyBatch;
     use crate::format::batch_builder::{BatchBuilder, Seal};
     use crate::format::record::Headers;
     use crate::host::real::RealHost;

@@ -1,6 +1,7 @@
 //! The metadata log to be looked at: record by record, and what it added up to at
-//! any offset that its segments and snapshots still reach. Damage ends the reading
-//! and is told beside what was read before it.
+//! any offset that its segments and snapshots still reach. Damage ends the reading of
+//! what it adds up to, and is told beside what was read before it; record by record
+//! it is passed over ([`every_record`]).
 
 use super::data_dir::MOST_SMALL_FILE;
 use super::error::{LogError, Result};
@@ -8,6 +9,7 @@ use super::image::Image;
 use super::layout::{QUORUM_STATE, Suffix, segment_file};
 use super::partition::Listing;
 use super::scan::{Found, Scanner, Stop};
+use super::sweep::{self, Skipped, Swept};
 use crate::format::any_batch::AnyBatch;
 use crate::format::batch::{Scratch, UncheckedBatch};
 use crate::format::control::ControlRecord;
@@ -139,7 +141,8 @@ fn read_file(
                 if skipped {
                     continue;
                 }
-                let flow = read_batch(path, &found, from, &mut scratch, each)
+                let mut decoded = |_, entry: crate::format::Result<Entry<'_>>| Ok(each(&entry?));
+                let flow = read_batch(path, &found, from, &mut scratch, &mut decoded)
                     .map_err(LogError::format(path, at))?;
                 if flow.is_break() {
                     return Ok(flow);
@@ -155,12 +158,13 @@ fn read_file(
     }
 }
 
+/// Hands on each record of a batch, decoded, or why it cannot be.
 fn read_batch(
     path: &Path,
     found: &Found<'_>,
     from: Offset,
     scratch: &mut Scratch,
-    each: &mut Each<'_>,
+    each: &mut EachDecoded<'_>,
 ) -> crate::format::Result<ControlFlow<()>> {
     if found.prefix.magic != 2 {
         AnyBatch::parse(found.prefix.magic, found.bytes)?;
@@ -174,26 +178,91 @@ fn read_batch(
             continue;
         }
         let said = if header.attributes.is_control() {
-            Said::Control(ControlRecord::decode(record.key, record.value)?)
+            ControlRecord::decode(record.key, record.value).map(Said::Control)
         } else {
             match record.value {
-                Some(value) => Said::Record(VersionedRecord::decode(value)?),
+                Some(value) => VersionedRecord::decode(value).map(Said::Record),
                 None => continue,
             }
         };
-        let entry = Entry {
+        let entry = said.map(|said| Entry {
             path,
             position: found.position,
             offset: record.offset,
             epoch: header.leader_epoch,
             timestamp: record.timestamp,
             said,
-        };
-        if each(&entry).is_break() {
+        });
+        if each(record.offset, entry)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// Takes a record, or why it cannot be decoded; an error ends the batch.
+type EachDecoded<'f> = dyn FnMut(Offset, crate::format::Result<Entry<'_>>) -> crate::format::Result<ControlFlow<()>>
+    + 'f;
+
+/// What [`every_record`] comes by.
+#[derive(Debug)]
+pub enum Read<'a> {
+    /// A record.
+    Record(&'a Entry<'a>),
+    /// A place that cannot be read.
+    Skipped(Skipped),
+}
+
+/// Hands on each record of the log from an offset on, and goes on behind damage.
+///
+/// # Errors
+/// Where the directory cannot be listed or a file not read.
+pub fn every_record(
+    host: &Arc<dyn Host>,
+    source: &Source,
+    from: Offset,
+    each: &mut dyn FnMut(Read<'_>) -> ControlFlow<()>,
+) -> Result<()> {
+    let scratch = Scratch::new();
+    let mut visit = Every {
+        from,
+        scratch,
+        each,
+    };
+    match source {
+        Source::File(path) => sweep::file(host, path, &mut visit),
+        Source::Directory(directory) => sweep::partition(host, directory, from, &mut visit),
+    }
+}
+
+struct Every<'f> {
+    from: Offset,
+    scratch: Scratch,
+    each: &'f mut dyn FnMut(Read<'_>) -> ControlFlow<()>,
+}
+
+impl sweep::Visit for Every<'_> {
+    fn batch(&mut self, swept: &Swept<'_>) -> crate::format::Result<ControlFlow<()>> {
+        let Self {
+            from,
+            scratch,
+            each,
+        } = self;
+        let mut decoded = |offset, entry: crate::format::Result<Entry<'_>>| {
+            Ok(match entry {
+                Ok(entry) => each(Read::Record(&entry)),
+                Err(error) => {
+                    let skipped = Skipped::of_record(swept, Some(offset), error);
+                    each(Read::Skipped(skipped))
+                }
+            })
+        };
+        read_batch(swept.path, &swept.found, *from, scratch, &mut decoded)
+    }
+
+    fn skipped(&mut self, skipped: Skipped) {
+        let _ = (self.each)(Read::Skipped(skipped));
+    }
 }
 
 impl ImageAt {

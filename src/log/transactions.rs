@@ -10,21 +10,29 @@
 
 use super::error::{LogError, Result};
 use super::image::Image;
-use super::layout::{METADATA_TOPIC, TRANSACTIONS_TOPIC, TopicPartition};
-use super::view::{Chunk, PartitionView};
+use super::layout::{METADATA_TOPIC, Suffix, TRANSACTIONS_TOPIC, TopicPartition, segment_file};
+use super::partition::{Listing, marker_of};
+use super::producer_states::ProducerStates;
+use super::sweep::{self, Skipped, Swept};
+use super::verify::Check;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
-use crate::format::batch::{Header, PREFIX_SIZE};
+use crate::format::batch::{Batch, UncheckedBatch};
 use crate::format::producer_snapshot::ProducerEntry;
+use crate::format::record::Record;
 use crate::format::transaction_state::{
     TransactionRecordKey, TransactionRecordValue, TransactionStatus, TransactionValue,
 };
-use crate::format::txn_index::AbortedTxn;
-use crate::format::{Offset, ProducerEpoch, ProducerId, Timestamp};
+use crate::format::txn_index::{self, AbortedTxn};
+use crate::format::{FormatError, Offset, ProducerEpoch, ProducerId, Timestamp};
 use crate::host::Host;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The most bytes of a transaction index: 31 million aborted transactions.
+const MOST_TXN_INDEX: u64 = 1 << 30;
 
 /// Where transactional ids stand, by the records of `__transaction_state`.
 #[derive(Debug, Default)]
@@ -34,8 +42,8 @@ pub struct Coordinator {
     /// Whether every partition of the topic is in this directory and was read to its
     /// end: only then can it be said that there is no such transaction.
     pub complete: bool,
-    /// What ended the reading of a partition early.
-    pub damage: Vec<LogError>,
+    /// What was not read.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What becomes of a transaction that a partition holds open.
@@ -74,6 +82,8 @@ pub struct OpenTransaction {
     pub last: Option<Timestamp>,
     /// What becomes of it.
     pub fate: Fate,
+    /// Whether its marker may have been in what was not read.
+    pub marker_may_be_lost: bool,
 }
 
 /// A partition with what it holds open or aborted.
@@ -91,8 +101,8 @@ pub struct Held {
     pub open: Vec<OpenTransaction>,
     /// Its aborted transactions, where they were asked for.
     pub aborted: Vec<AbortedTxn>,
-    /// What kept it from being read.
-    pub damage: Option<LogError>,
+    /// What was not read.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Coordinator {
@@ -108,58 +118,38 @@ impl Coordinator {
                 continue;
             }
             found += 1;
-            match this.fill(host, &name, &path) {
-                Ok(()) => {}
-                Err(error @ LogError::Io { .. }) => return Err(error),
-                Err(error) => this.damage.push(error),
-            }
+            let mut reader = Reader {
+                coordinator: &mut this,
+                scratch: AnyScratch::default(),
+            };
+            sweep::partition(host, &path, Offset::ZERO, &mut reader)?;
         }
         let expected = image
             .and_then(|image| image.topic(TRANSACTIONS_TOPIC))
             .map(|topic| topic.partitions.len());
-        this.complete = this.damage.is_empty() && expected.unwrap_or(found.max(1)) == found;
+        let lost = this.skipped.iter().any(Skipped::is_loss);
+        this.complete = !lost && expected.unwrap_or(found.max(1)) == found;
         Ok(this)
     }
 
-    fn fill(&mut self, host: &Arc<dyn Host>, name: &TopicPartition, path: &Path) -> Result<()> {
-        let view = PartitionView::open(host, path, name.clone(), None)?;
-        let mut cursor = view.cursor(view.start())?;
-        let mut chunk = Chunk::default();
-        let mut scratch = AnyScratch::default();
-        while cursor.next_chunk(&mut chunk, 256 << 10)? {
-            for batch in chunk.batches() {
-                let (position, bytes) = batch?;
-                self.batch(bytes, &mut scratch)
-                    .map_err(LogError::format(&chunk.path, position))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn batch(&mut self, bytes: &[u8], scratch: &mut AnyScratch) -> crate::format::Result<()> {
-        let magic = bytes[PREFIX_SIZE - 1];
-        let batch = AnyBatch::parse(magic, bytes)?;
-        if magic == 2 && Header::parse(bytes)?.attributes.is_control() {
+    fn record(&mut self, record: &Record<'_>) -> crate::format::Result<()> {
+        let Some(key) = record.key else {
             return Ok(());
-        }
-        for record in batch.records(scratch)? {
-            let record = record?;
-            let Some(key) = record.key else { continue };
-            let TransactionRecordKey::Transaction(key) = TransactionRecordKey::decode(key)? else {
-                continue;
-            };
-            let value = record
-                .value
-                .map(|value| TransactionRecordValue::decode(0, value))
-                .transpose()?;
-            match value.map(|value| value.value) {
-                Some(TransactionRecordValue::Transaction(value)) => {
-                    self.transactions.insert(key.transactional_id, value);
-                }
-                Some(TransactionRecordValue::Unknown { .. }) => {}
-                None => {
-                    self.transactions.remove(&key.transactional_id);
-                }
+        };
+        let TransactionRecordKey::Transaction(key) = TransactionRecordKey::decode(key)? else {
+            return Ok(());
+        };
+        let value = record
+            .value
+            .map(|value| TransactionRecordValue::decode(0, value))
+            .transpose()?;
+        match value.map(|value| value.value) {
+            Some(TransactionRecordValue::Transaction(value)) => {
+                self.transactions.insert(key.transactional_id, value);
+            }
+            Some(TransactionRecordValue::Unknown { .. }) => {}
+            None => {
+                self.transactions.remove(&key.transactional_id);
             }
         }
         Ok(())
@@ -230,6 +220,33 @@ impl Coordinator {
             }
             status => hanging(format!("`{id}` has no open transaction: {}", name(status))),
         }
+    }
+}
+
+/// Reads the records of a [`Coordinator`].
+struct Reader<'a> {
+    coordinator: &'a mut Coordinator,
+    scratch: AnyScratch,
+}
+
+impl sweep::Visit for Reader<'_> {
+    fn batch(&mut self, swept: &Swept<'_>) -> crate::format::Result<ControlFlow<()>> {
+        let is_control = |batch: &Batch<'_>| batch.header().attributes.is_control();
+        if matches!(&swept.batch, AnyBatch::V2(batch) if is_control(batch)) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        for record in swept.batch.records(&mut self.scratch)? {
+            let record = record?;
+            if let Err(error) = self.coordinator.record(&record) {
+                let skipped = Skipped::of_record(swept, Some(record.offset), error);
+                self.coordinator.skipped.push(skipped);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn skipped(&mut self, skipped: Skipped) {
+        self.coordinator.skipped.push(skipped);
     }
 }
 
@@ -314,14 +331,10 @@ impl Held {
             bytes_behind: 0,
             open: Vec::new(),
             aborted: Vec::new(),
-            damage: None,
+            skipped: Vec::new(),
         };
-        match this.fill(host, path, coordinator, with_aborted) {
-            Ok(()) => {}
-            Err(error @ LogError::Io { .. }) => return Err(error),
-            Err(error) => this.damage = Some(error),
-        }
-        let shown = !this.open.is_empty() || !this.aborted.is_empty() || this.damage.is_some();
+        this.fill(host, path, coordinator, with_aborted)?;
+        let shown = !this.open.is_empty() || !this.aborted.is_empty() || !this.skipped.is_empty();
         Ok(shown.then_some(this))
     }
 
@@ -332,58 +345,138 @@ impl Held {
         coordinator: &Coordinator,
         with_aborted: bool,
     ) -> Result<()> {
-        let view = PartitionView::open(host, path, self.partition.clone(), None)?;
-        let producers = view.producers()?;
-        self.end = view.end()?;
-        self.last_stable = producers.first_open().unwrap_or(self.end);
-        if producers.first_open().is_some() {
-            for entry in producers.to_snapshot() {
+        let listing = Listing::read(&**host, path)?;
+        let producers = Producers::read(host, path, &listing)?;
+        self.skipped = producers.skipped;
+        self.end = producers.end;
+        let states = producers.states;
+        self.last_stable = states.first_open().unwrap_or(self.end);
+        if states.first_open().is_some() {
+            for entry in states.to_snapshot() {
                 if let Some(first) = entry.current_txn_first_offset {
-                    let found = self.open(&view, &entry, first, coordinator)?;
-                    self.open.push(found);
+                    let started = sweep::behind(host, path, first)?.base_timestamp;
+                    let open = self.open(&entry, first, started, coordinator);
+                    self.open.push(open);
                 }
             }
             self.open.sort_by_key(|open| open.first_offset);
-            let from = self.last_stable.max(view.start());
-            self.bytes_behind = view.cursor(from)?.bytes_left()?;
+            self.bytes_behind = sweep::behind(host, path, self.last_stable)?.bytes;
         }
         if with_aborted {
-            self.aborted = view.aborted(view.start(), self.end)?;
+            for base in &listing.segments {
+                let index = segment_file(path, *base, Suffix::TxnIndex);
+                self.aborted(&**host, &index)?;
+            }
         }
         Ok(())
     }
 
     fn open(
         &self,
-        view: &PartitionView,
         entry: &ProducerEntry,
         first: Offset,
+        started: Option<Timestamp>,
         coordinator: &Coordinator,
-    ) -> Result<OpenTransaction> {
-        Ok(OpenTransaction {
+    ) -> OpenTransaction {
+        let lost = |skipped: &Skipped| {
+            let behind = skipped
+                .damage
+                .offsets
+                .is_none_or(|(_, until)| until > first);
+            skipped.is_loss() && behind
+        };
+        OpenTransaction {
             producer: entry.producer_id,
             epoch: entry.epoch,
             transactional_id: coordinator.id_of(entry.producer_id).map(str::to_owned),
             first_offset: first,
-            started: started(view, first)?,
+            started,
             last: entry.timestamp,
             fate: coordinator.fate(&self.partition, entry.producer_id, entry.epoch),
-        })
+            marker_may_be_lost: self.skipped.iter().any(lost),
+        }
+    }
+
+    /// Takes the entries of a transaction index, up to where it is damaged.
+    fn aborted(&mut self, host: &dyn Host, path: &Path) -> Result<()> {
+        let bytes = match host.read(path, MOST_TXN_INDEX) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(LogError::io("read", path)(error)),
+        };
+        for entry in txn_index::entries(&bytes) {
+            match entry {
+                Ok(entry) => self.aborted.push(entry),
+                // One that is being written.
+                Err(FormatError::Torn { .. }) => {}
+                Err(error) => {
+                    let at = error.position().unwrap_or_default();
+                    let rest = at..bytes.len() as u64;
+                    let skipped = Skipped::of_file(path, rest, Check::TxnIndex, error);
+                    self.skipped.push(skipped);
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// The time of the batch that an offset is in.
-fn started(view: &PartitionView, first: Offset) -> Result<Option<Timestamp>> {
-    if first < view.start() {
-        return Ok(None);
+/// The producers of a partition, as its batches tell from a snapshot on.
+struct Producers {
+    states: ProducerStates,
+    from: Offset,
+    end: Offset,
+    skipped: Vec<Skipped>,
+}
+
+impl Producers {
+    /// Begins with the latest snapshot that can be read and is not ahead of the log.
+    fn read(host: &Arc<dyn Host>, path: &Path, listing: &Listing) -> Result<Self> {
+        let start = listing.segments.first().copied().unwrap_or_default();
+        let mut newest = Offset::new(i64::MAX);
+        loop {
+            let snapshot = listing.producers_before(&**host, path, newest)?;
+            let (from, states) = snapshot.unwrap_or((start, ProducerStates::default()));
+            let before = listing.segments.iter().rev().find(|base| **base <= from);
+            let mut this = Self {
+                states,
+                from,
+                end: before.copied().unwrap_or(start),
+                skipped: Vec::new(),
+            };
+            sweep::partition(host, path, from, &mut this)?;
+            let lost = this.skipped.iter().any(Skipped::is_loss);
+            if this.end >= from || lost || newest <= this.end {
+                return Ok(this);
+            }
+            newest = this.end;
+        }
     }
-    let mut cursor = view.cursor(first)?;
-    let mut chunk = Chunk::default();
-    if !cursor.next_chunk(&mut chunk, 4096)? {
-        return Ok(None);
+}
+
+impl sweep::Visit for Producers {
+    fn batch(&mut self, swept: &Swept<'_>) -> crate::format::Result<ControlFlow<()>> {
+        let summary = swept.found.summary()?;
+        self.end = self.end.max(summary.last_offset.next());
+        if let AnyBatch::V2(batch) = &swept.batch
+            && summary.base_offset >= self.from
+        {
+            let header = batch.header();
+            if !header.attributes.is_control() {
+                self.states.update(header);
+            } else if let Some((commit, coordinator)) =
+                marker_of(&UncheckedBatch::parse(swept.found.bytes)?)
+            {
+                self.states.end_transaction(header, commit, coordinator);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
-    let batch = chunk.batches().next().transpose()?;
-    Ok(batch.and_then(|(_, bytes)| Header::parse(bytes).ok()?.base_timestamp))
+
+    fn skipped(&mut self, skipped: Skipped) {
+        self.skipped.push(skipped);
+    }
 }
 
 #[cfg(test)]
@@ -407,7 +500,7 @@ mod tests {
         Coordinator {
             transactions: BTreeMap::from([("id".to_owned(), value)]),
             complete,
-            damage: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 

@@ -1,6 +1,11 @@
 //! `ottla inspect explain`, on directories that Kafka wrote.
 
 use crate::{Place, support};
+use ottla::format::batch::{Attributes, HEADER_SIZE, Header, Producer};
+use ottla::format::batch_builder::{BatchBuilder, Seal};
+use ottla::format::metadata::{ConfigRecord, MetadataRecord};
+use ottla::format::record::Headers;
+use ottla::format::{Offset, ProducerEpoch, ProducerId, Timestamp};
 use serde_json::{Value, json};
 
 fn gold() -> Place {
@@ -128,4 +133,163 @@ fn one_partition_is_wanted() {
         .fails(2, &["one object"]);
     let of_file = explain(&place, "txn-0/00000000000000000000.log 3");
     assert_eq!(of_file["record"]["key"], "t0");
+}
+
+/// Appends a batch to a file of the directory.
+fn append(place: &Place, path: &str, bytes: &[u8]) {
+    use std::io::Write as _;
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(place.path(path))
+        .unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// What brokers were told counts where the topic was told nothing.
+#[test]
+fn configs_of_brokers_stand_in_for_those_of_topics() {
+    let place = gold();
+    let before = explain(&place, "headers-0 1");
+    assert_eq!(before["removal"]["retention"]["retentionMs"], 604_800_000);
+    let log = "__cluster_metadata-0/00000000000000000000.log";
+    let text = place.ok("inspect batches __cluster_metadata-0 --json");
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let mut builder = BatchBuilder::default();
+    for (resource, name, value) in [
+        ("", "log.retention.hours", "3"),
+        ("1", "log.retention.bytes", "4096"),
+        ("2", "log.retention.ms", "1"),
+        ("", "log.cleanup.policy", "compact,delete"),
+        ("", "log.cleaner.min.cleanable.ratio", "0.25"),
+    ] {
+        let record = MetadataRecord::Config(ConfigRecord {
+            resource_type: 4,
+            resource_name: resource.to_owned(),
+            name: name.to_owned(),
+            value: Some(value.to_owned()),
+            ..ConfigRecord::default()
+        });
+        let bytes = record.latest().to_bytes().unwrap();
+        let headers = Headers::default();
+        builder.append(None, None, Some(&bytes), headers).unwrap();
+    }
+    let seal = Seal {
+        base_offset: Offset::new(last["lastOffset"].as_i64().unwrap() + 1),
+        ..Seal::default()
+    };
+    append(&place, log, builder.seal(&seal));
+
+    let found = explain(&place, "headers-0 1");
+    let retention = &found["removal"]["retention"];
+    assert_eq!(retention["retentionMs"], 3 * 3_600_000);
+    assert_eq!(retention["retentionBytes"], 4096);
+    assert_ne!(found["removal"]["compaction"], Value::Null);
+    let config = |name: &str| {
+        let configs = found["removal"]["configs"].as_array().unwrap();
+        let found = configs.iter().find(|config| config["config"] == name);
+        found.unwrap().clone()
+    };
+    for (name, value, source, broker) in [
+        (
+            "cleanup.policy",
+            "compact,delete",
+            "dynamicDefaultBrokerConfig",
+            json!("log.cleanup.policy"),
+        ),
+        (
+            "retention.ms",
+            "10800000",
+            "dynamicDefaultBrokerConfig",
+            json!("log.retention.hours"),
+        ),
+        (
+            "retention.bytes",
+            "4096",
+            "dynamicBrokerConfig",
+            json!("log.retention.bytes"),
+        ),
+        (
+            "delete.retention.ms",
+            "86400000",
+            "defaultConfig",
+            Value::Null,
+        ),
+        (
+            "min.cleanable.dirty.ratio",
+            "0.25",
+            "dynamicDefaultBrokerConfig",
+            json!("log.cleaner.min.cleanable.ratio"),
+        ),
+    ] {
+        assert_eq!(
+            config(name),
+            json!({"config": name, "value": value, "source": source, "brokerConfig": broker})
+        );
+    }
+    let of_topic = explain(&place, "__consumer_offsets-1 0");
+    let policy = &of_topic["removal"]["configs"][0];
+    assert_eq!(
+        (&policy["value"], &policy["source"]),
+        (&json!("compact"), &json!("dynamicTopicConfig"))
+    );
+    let text = place.ok("inspect explain headers-0 1");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("retention.ms=10800000 by log.retention.hours of all brokers"),
+        "{text}"
+    );
+}
+
+/// A cleaner's and a repair's empty batches, as far as their headers tell.
+#[test]
+fn an_empty_batch_says_who_may_have_left_it() {
+    let place = gold();
+    let empty = |topic: &str, at: i64, bits: i16, time: Option<i64>, producer: Option<i64>| {
+        let header = Header {
+            base_offset: Offset::new(at),
+            last_offset: Offset::new(at),
+            size: HEADER_SIZE,
+            leader_epoch: None,
+            crc: 0,
+            attributes: Attributes::from_bits(bits),
+            base_timestamp: time.map(Timestamp::new),
+            max_timestamp: time.map(Timestamp::new),
+            producer: producer.map(|id| Producer {
+                id: ProducerId::new(id),
+                epoch: ProducerEpoch::new(0),
+                base_sequence: Some(0),
+            }),
+            stray_sequence: None,
+            record_count: 0,
+        };
+        let mut bytes = vec![0; HEADER_SIZE];
+        header.write(&mut bytes);
+        append(&place, topic, &bytes);
+    };
+    let compacted = "compacted-0/00000000000000040000.log";
+    empty(compacted, 40_001, 0, None, None);
+    empty(compacted, 40_002, 0, Some(5), None);
+    empty(compacted, 40_003, 0x30, Some(5), Some(7));
+    empty(compacted, 40_004, 0, Some(5), Some(7));
+    empty(
+        "events-0/00000000000000000000.log",
+        600,
+        0,
+        Some(5),
+        Some(7),
+    );
+    for (line, left_by, says) in [
+        ("compacted-0 40001", "repair", "no producer and no time"),
+        ("compacted-0 40002", "unknown", "cannot be told apart"),
+        ("compacted-0 40003", "cleaner", "end of a transaction"),
+        ("compacted-0 40004", "unknown", "or a repair filled a gap"),
+        ("events-0 600", "unknown", "if the topic was compacted once"),
+    ] {
+        let found = explain(&place, line);
+        assert_eq!(found["status"], "emptyBatch", "{line}");
+        assert_eq!(found["leftBy"], left_by, "{line}");
+        let text = place.ok(&format!("inspect explain {line}"));
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(says), "{line}: {text}");
+    }
 }

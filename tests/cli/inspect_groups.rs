@@ -111,25 +111,82 @@ fn groups_of_every_kind_have_members_and_offsets() {
     );
 }
 
+/// Positions and base offsets of the batches of a file.
+fn batches(place: &Place, path: &str) -> Vec<(usize, i64)> {
+    let text = place.ok(&format!("inspect batches {path} --json"));
+    text.lines()
+        .map(|line| {
+            let batch: Value = serde_json::from_str(line).unwrap();
+            let position = batch["position"].as_u64().unwrap();
+            (position as usize, batch["baseOffset"].as_i64().unwrap())
+        })
+        .collect()
+}
+
 #[test]
-fn damage_in_one_partition_leaves_the_groups_of_others() {
+fn groups_behind_damage_are_there_and_the_damage_is_told() {
     let place = Place::new();
-    support::unpack(support::DYNAMIC, &place.path(""));
-    let log = place.path("data/__consumer_offsets-0/00000000000000000000.log");
-    let mut bytes = std::fs::read(&log).unwrap();
-    bytes[80] ^= 1;
-    std::fs::write(&log, bytes).unwrap();
-    let found = place.run("inspect groups data --json");
-    assert_eq!(found.code, 3);
+    support::unpack(support::CLEAN, &place.path(""));
+    let path = "__consumer_offsets-1/00000000000000000000.log";
+    let log = place.path(path);
+    let before = document(&place, ".");
+    let all = batches(&place, path);
+    let whole = std::fs::read(&log).unwrap();
+    // A length that leads nowhere, and a changed byte, in batches before the last.
+    for (number, byte, from_neighbours) in [(0, 9, true), (1, 75, false)] {
+        let ((position, offset), (end, next)) = (all[number], all[number + 1]);
+        let mut bytes = whole.clone();
+        bytes[position + byte] ^= 0x5a;
+        std::fs::write(&log, bytes).unwrap();
+        let found = place.run("inspect groups . --json");
+        assert_eq!(found.code, 3, "{}", found.errors);
+        let document: Value = serde_json::from_str(&found.text).unwrap();
+        let damage = &document["damage"];
+        assert_eq!(damage.as_array().unwrap().len(), 1, "{damage}");
+        for (field, expected) in [
+            ("file", json!(path)),
+            ("byteStart", json!(position)),
+            ("byteEnd", json!(end)),
+            ("offsetStart", json!(offset)),
+            ("offsetEnd", json!(next)),
+        ] {
+            assert_eq!(damage[0][field], expected, "{field} {from_neighbours}");
+        }
+        let last = next - 1;
+        for text in [
+            format!("{path}: bytes {position} to {end}"),
+            format!("of offsets {offset} to {last}"),
+            "1 damaged place passed over".to_owned(),
+        ] {
+            assert!(found.errors.contains(&text), "{text}: {}", found.errors);
+        }
+        // The last commit stands behind the damage.
+        assert_eq!(
+            document["groups"][1]["offsets"],
+            before["groups"][1]["offsets"]
+        );
+        let table = place.run("inspect groups .");
+        assert_eq!(table.code, 3);
+        assert!(table.text.contains("gold-classic: classic group"));
+    }
+    place
+        .run("inspect groups __consumer_offsets-1")
+        .fails(2, &["expected a data directory"]);
+}
+
+#[test]
+fn a_record_that_cannot_be_decoded_costs_itself_alone() {
+    let place = Place::new();
+    support::unpack(support::CLEAN, &place.path(""));
+    let before = document(&place, ".");
+    let json = place.ok("consume ./__consumer_offsets-1 --json");
+    assert!(json.lines().count() > 1);
+    // A key of a version that is known, without what it has to hold.
+    let line = "{\"keyBase64\":\"AAEABWFi\",\"value\":\"x\"}\n";
+    place.ok_with("produce ./__consumer_offsets-1 --json", line);
+    let found = place.run("inspect groups . --json");
+    assert_eq!(found.code, 3, "{}", found.errors);
     let document: Value = serde_json::from_str(&found.text).unwrap();
     assert_eq!(document["damage"].as_array().unwrap().len(), 1);
-    assert!(document["groups"].as_array().unwrap().len() >= 3);
-    assert!(
-        found.errors.contains("1 partition not read to the end"),
-        "{}",
-        found.errors
-    );
-    place
-        .run("inspect groups data/__consumer_offsets-1")
-        .fails(2, &["expected a data directory"]);
+    assert_eq!(document["groups"], before["groups"]);
 }

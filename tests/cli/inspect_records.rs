@@ -1,6 +1,6 @@
 //! `ottla inspect batches`, `records`, `index` and `snapshot`: ranges, damage, tables.
 
-use crate::{Output, Place};
+use crate::{Output, Place, support};
 use serde_json::Value;
 
 const LOG: &str = "data/t-0/00000000000000000000.log";
@@ -236,4 +236,31 @@ fn message_sets_of_old_kafkas_are_shown() {
             (&3.into(), &1003.into())
         );
     }
+}
+
+#[test]
+fn indexes_and_snapshots_of_some_partitions() {
+    let place = Place::new();
+    support::unpack(support::CLEAN, &place.path(""));
+    for verb in ["index", "snapshot"] {
+        let partitions = |rest: &str| -> std::collections::BTreeSet<Option<u64>> {
+            let text = place.ok(&format!("inspect {verb} {rest} --json"));
+            text.lines()
+                .map(|line| {
+                    let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+                    entry["partition"].as_u64()
+                })
+                .collect()
+        };
+        assert!(partitions(".").len() > 2, "{verb}");
+        assert_eq!(partitions(". -p 1"), [Some(1)].into(), "{verb}");
+        let one = place.ok(&format!("inspect {verb} txn-1 --json"));
+        assert_eq!(one, place.ok(&format!("inspect {verb} txn -p 1 --json")));
+        place
+            .run(&format!("inspect {verb} txn-1 -p 0"))
+            .fails(2, &["-p contradicts the location"]);
+    }
+    place
+        .run("inspect index txn-1/00000000000000000000.log -p 1")
+        .fails(2, &["the location is one file"]);
 }

@@ -11,9 +11,11 @@
 mod error;
 mod keys;
 mod rule;
+mod synonyms;
 
 pub use error::ConfigError;
 pub use keys::{ConfigKey, ConfigType, KEYS, key};
+pub use synonyms::{Synonym, broker_synonyms};
 
 use super::compression::{Codec, Compression};
 use rule::{boolean, double, list, trim};

@@ -5,16 +5,16 @@ mod place;
 mod removal;
 mod scan_on;
 
-pub use place::{BatchAt, Held, IndexAt, Missing, Place, RecordAt, SegmentAt};
-pub use removal::{Blocked, Compaction, Doom, Removal, Retention};
+pub use place::{BatchAt, Held, IndexAt, LeftBy, Missing, Place, RecordAt, SegmentAt};
+pub use removal::{Blocked, Compaction, DECIDE, Doom, Removal, Retention};
 pub use scan_on::Fate;
 
+use super::effective::Effective;
 use super::error::{LogError, Result};
 use super::layout::{METADATA_TOPIC, TopicPartition};
 use super::partition::Listing;
 use super::verify::Surroundings;
 use super::view::PartitionView;
-use crate::format::topic_config::TopicConfig;
 use crate::format::{Offset, PartitionId};
 use crate::host::Host;
 use scan_on::Ahead;
@@ -94,8 +94,8 @@ pub fn explain(
     let place = place::find(host, directory, &listing, &bounds, offset, compact)?;
     let (mut fate, mut removal) = (None, None);
     if let Place::Here(held) = &place {
-        let config = config(around, name);
-        let mut cleanup = config.cleanup_policy;
+        let effective = Effective::of(around.image.as_deref(), around.node, &name.topic);
+        let mut cleanup = effective.config.cleanup_policy;
         if compact {
             cleanup.compact = true;
         }
@@ -109,7 +109,7 @@ pub fn explain(
                 bounds: &bounds,
                 held,
                 ahead: &ahead,
-                config: &config,
+                effective: &effective,
                 cleanup,
                 now,
             })?);
@@ -124,16 +124,6 @@ pub fn explain(
         fate,
         removal,
     })
-}
-
-/// The topic's configs, Kafka's defaults for the others.
-fn config(around: &Surroundings, name: &TopicPartition) -> TopicConfig {
-    let image = around.image.as_ref();
-    let set = image.map(|image| TopicConfig::new(image.topic_configs(&name.topic)));
-    match set {
-        Some(Ok(config)) => config,
-        _ => TopicConfig::default(),
-    }
 }
 
 /// Damage is `None`: what it hides is not known.

@@ -60,7 +60,14 @@ pub enum Missing {
         after: Option<Offset>,
     },
     /// In an empty batch, which a cleaner or a repair leaves where records were.
-    EmptyBatch(BatchAt),
+    EmptyBatch {
+        /// The batch.
+        batch: BatchAt,
+        /// Which of the two, as far as its header tells.
+        left_by: LeftBy,
+        /// Whether the topic is compacted now.
+        compacted: bool,
+    },
     /// In damage, or behind it.
     Damaged {
         /// The segment.
@@ -68,6 +75,33 @@ pub enum Missing {
         /// What is damaged.
         error: LogError,
     },
+}
+
+/// Who left an empty batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftBy {
+    /// Kafka's cleaner: a repair leaves no control batches.
+    Cleaner,
+    /// A repair, in the place of lost records: the cleaner keeps the times of the
+    /// batch that it emptied.
+    Repair,
+    /// Either: a repair gives a gap the producer and the times of the batch that was
+    /// there, where its header could be read.
+    Either,
+}
+
+impl LeftBy {
+    /// Source: `org.apache.kafka.common.record.internal.MemoryRecords.filterTo`,
+    /// `org.apache.kafka.storage.internals.log.Cleaner`.
+    fn of(batch: &BatchAt) -> Self {
+        match &batch.header {
+            Some(header) if header.attributes.is_control() => Self::Cleaner,
+            Some(header) if header.producer.is_none() && header.max_timestamp.is_none() => {
+                Self::Repair
+            }
+            _ => Self::Either,
+        }
+    }
 }
 
 /// A segment.
@@ -264,7 +298,11 @@ fn walk(
                 batch,
                 record,
             })),
-            None if batch.records == 0 => Place::Missing(Missing::EmptyBatch(batch)),
+            None if batch.records == 0 => Place::Missing(Missing::EmptyBatch {
+                left_by: LeftBy::of(&batch),
+                batch,
+                compacted: compact,
+            }),
             None if batch.base_offset > offset => absent(None, before, Some(batch.base_offset)),
             None => absent(Some(batch), before, None),
         });

@@ -5,9 +5,10 @@
 
 use super::scan_on::{Ahead, Fate};
 use super::{Bounds, Held};
-use crate::format::topic_config::{CleanupPolicy, TopicConfig};
+use crate::format::topic_config::CleanupPolicy;
 use crate::format::{Offset, Timestamp};
 use crate::host::Host;
+use crate::log::effective::{Effective, Origin};
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{Suffix, segment_file};
 use crate::log::partition::Listing;
@@ -23,7 +24,20 @@ pub struct Removal {
     pub retention: Option<Retention>,
     /// Where the policy has `compact`.
     pub compaction: Option<Compaction>,
+    /// The configs that decide, in the order of [`DECIDE`]: value, and where it is set.
+    pub configs: Vec<(&'static str, String, Origin)>,
 }
+
+/// The configs of a topic that decide what is removed.
+pub const DECIDE: [&str; 7] = [
+    "cleanup.policy",
+    "retention.ms",
+    "retention.bytes",
+    "delete.retention.ms",
+    "min.compaction.lag.ms",
+    "max.compaction.lag.ms",
+    "min.cleanable.dirty.ratio",
+];
 
 /// What retention says of the record's segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +123,7 @@ pub(super) struct Question<'a> {
     pub(super) bounds: &'a Bounds,
     pub(super) held: &'a Held,
     pub(super) ahead: &'a Ahead,
-    pub(super) config: &'a TopicConfig,
+    pub(super) effective: &'a Effective,
     pub(super) cleanup: CleanupPolicy,
     pub(super) now: i64,
 }
@@ -141,6 +155,13 @@ impl Removal {
                 true => Some(question.compaction(&sizes)?),
                 false => None,
             },
+            configs: DECIDE
+                .iter()
+                .map(|name| {
+                    let (value, origin) = question.effective.origin(name);
+                    (*name, value.to_owned(), origin)
+                })
+                .collect(),
         })
     }
 }
@@ -149,13 +170,13 @@ impl Question<'_> {
     fn retention(&self, sizes: &Sizes) -> Result<Retention> {
         let segment = &self.held.segment;
         let latest = self.latest(segment.base)?;
-        let retention_ms = self.config.retention_ms;
+        let retention_ms = self.effective.config.retention_ms;
         let due = latest.zip(retention_ms).and_then(|(latest, keep)| {
             let keep = i64::try_from(keep).ok()?;
             latest.get().checked_add(keep).map(Timestamp::new)
         });
         let total: u64 = sizes.iter().map(|(_, size)| size).sum();
-        let by_size = self.config.retention_bytes.is_some_and(|most| {
+        let by_size = self.effective.config.retention_bytes.is_some_and(|most| {
             let mut over = total.saturating_sub(most);
             sizes
                 .iter()
@@ -168,7 +189,7 @@ impl Question<'_> {
         });
         Ok(Retention {
             retention_ms,
-            retention_bytes: self.config.retention_bytes,
+            retention_bytes: self.effective.config.retention_bytes,
             latest,
             due,
             by_time: due.is_some_and(|due| due.get() < self.now),
@@ -208,7 +229,7 @@ impl Question<'_> {
         let dirty = bytes(first_dirty, first_uncleanable);
         let dirty_ratio = dirty as f64 / (clean + dirty).max(1) as f64;
         let doom = self.doom();
-        let least = self.config.min_cleanable_dirty_ratio;
+        let least = self.effective.config.min_cleanable_dirty_ratio;
         let behind = |offset: Offset| offset >= first_uncleanable;
         let replaced_late = matches!(doom, Some(Doom::Newer { first, .. }) if behind(first));
         let horizon = match doom {
@@ -241,7 +262,7 @@ impl Question<'_> {
         {
             first = (stable, Blocked::LastStable);
         }
-        let lag = self.config.min_compaction_lag_ms;
+        let lag = self.effective.config.min_compaction_lag_ms;
         if lag > 0 {
             for base in self
                 .listing

@@ -1,27 +1,26 @@
-//! Reads the partitions of the groups' topics, all of them at once.
+//! Reads the partitions of the groups' topics, all of them at once, past damage.
 
 use super::members::{Kind, Names};
 use super::offsets::{commit, end_transaction};
 use super::share::Shared;
 use super::{Committed, Group};
-use crate::format::ProducerId;
-use crate::format::any_batch::{AnyBatch, AnyScratch};
+use crate::format::any_batch::AnyScratch;
 use crate::format::batch::{Header, PREFIX_SIZE, UncheckedBatch};
 use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
 use crate::format::record::Record;
 use crate::format::share_group_state::{ShareStateRecordKey, ShareStateRecordValue};
+use crate::format::{Offset, ProducerId};
 use crate::host::Host;
 use crate::log::error::{LogError, Result};
 use crate::log::image::Image;
 use crate::log::layout::{OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, TopicPartition};
 use crate::log::partition::marker_of;
-use crate::log::view::{Chunk, PartitionView};
+use crate::log::sweep::{self, Skipped, Swept};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-const CHUNK: usize = 256 << 10;
 
 /// Every group, and what kept some from being read.
 #[derive(Debug, Default)]
@@ -32,8 +31,8 @@ pub struct Groups {
     pub unknown: u64,
     /// How many partitions were read.
     pub partitions: usize,
-    /// What ended the reading of a partition early.
-    pub damage: Vec<LogError>,
+    /// What was not read.
+    pub skipped: Vec<Skipped>,
 }
 
 /// Reads every partition of `__consumer_offsets` and `__share_group_state` in `data`.
@@ -77,7 +76,7 @@ pub fn read(host: &Arc<dyn Host>, data: &Path, image: Option<&Image>) -> Result<
         for part in part? {
             all.groups.extend(part.groups);
             all.unknown += part.unknown;
-            all.damage.extend(part.damage);
+            all.skipped.extend(part.skipped);
             shared.extend(part.shared);
         }
     }
@@ -88,6 +87,8 @@ pub fn read(host: &Arc<dyn Host>, data: &Path, image: Option<&Image>) -> Result<
         }
         group.shared.insert(name, state);
     }
+    all.skipped
+        .sort_by(|a, b| (&a.path, a.damage.position).cmp(&(&b.path, b.damage.position)));
     all.groups.retain(|_, group| !group.is_nothing());
     Ok(all)
 }
@@ -98,7 +99,7 @@ struct Part {
     groups: BTreeMap<String, Group>,
     shared: BTreeMap<(String, TopicPartition), Shared>,
     unknown: u64,
-    damage: Option<LogError>,
+    skipped: Vec<Skipped>,
 }
 
 impl Part {
@@ -108,72 +109,66 @@ impl Part {
         path: &Path,
         image: Option<&Image>,
     ) -> Result<Self> {
-        let mut part = Self::default();
-        match part.fill(host, name, path, &Names(image)) {
-            Ok(()) => Ok(part),
-            Err(error @ LogError::Io { .. }) => Err(error),
-            Err(error) => {
-                part.damage = Some(error);
-                Ok(part)
-            }
-        }
+        let mut reader = Reader {
+            part: Self::default(),
+            name,
+            names: Names(image),
+            scratch: AnyScratch::default(),
+        };
+        sweep::partition(host, path, Offset::ZERO, &mut reader)?;
+        Ok(reader.part)
     }
+}
 
-    fn fill(
-        &mut self,
-        host: &Arc<dyn Host>,
-        name: &TopicPartition,
-        path: &Path,
-        names: &Names<'_>,
-    ) -> Result<()> {
-        let view = PartitionView::open(host, path, name.clone(), None)?;
-        let mut cursor = view.cursor(view.start())?;
-        let mut chunk = Chunk::default();
-        let mut scratch = AnyScratch::default();
-        while cursor.next_chunk(&mut chunk, CHUNK)? {
-            for batch in chunk.batches() {
-                let (position, bytes) = batch?;
-                self.batch(name, bytes, &mut scratch, names)
-                    .map_err(LogError::format(&chunk.path, position))?;
-            }
-        }
-        Ok(())
-    }
+/// Reads a partition into a [`Part`].
+struct Reader<'a> {
+    part: Part,
+    name: &'a TopicPartition,
+    names: Names<'a>,
+    scratch: AnyScratch,
+}
 
-    fn batch(
-        &mut self,
-        name: &TopicPartition,
-        bytes: &[u8],
-        scratch: &mut AnyScratch,
-        names: &Names<'_>,
-    ) -> crate::format::Result<()> {
-        let magic = bytes[PREFIX_SIZE - 1];
-        let batch = AnyBatch::parse(magic, bytes)?;
-        let header = (magic == 2).then(|| Header::parse(bytes)).transpose()?;
+impl sweep::Visit for Reader<'_> {
+    fn batch(&mut self, swept: &Swept<'_>) -> crate::format::Result<ControlFlow<()>> {
+        let bytes = swept.found.bytes;
+        let header = (bytes[PREFIX_SIZE - 1] == 2)
+            .then(|| Header::parse(bytes))
+            .transpose()?;
         let producer = header.as_ref().and_then(|header| header.producer);
         let attributes = header.as_ref().map(|header| header.attributes);
         if attributes.is_some_and(|attributes| attributes.is_control()) {
             let marker = marker_of(&UncheckedBatch::parse(bytes)?);
             if let (Some((commit, _)), Some(producer)) = (marker, producer) {
-                end_transaction(&mut self.groups, producer.id, commit);
+                end_transaction(&mut self.part.groups, producer.id, commit);
             }
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
         }
         let open = attributes
             .is_some_and(|attributes| attributes.is_transactional())
             .then(|| producer.map(|producer| producer.id))
             .flatten();
-        for record in batch.records(scratch)? {
+        for record in swept.batch.records(&mut self.scratch)? {
             let record = record?;
-            if name.topic == SHARE_GROUPS_TOPIC {
-                self.share(&record, names)?;
+            let taken = if self.name.topic == SHARE_GROUPS_TOPIC {
+                self.part.share(&record, &self.names)
             } else {
-                self.record(name.partition, &record, open, names)?;
+                let number = self.name.partition;
+                self.part.record(number, &record, open, &self.names)
+            };
+            if let Err(error) = taken {
+                let skipped = Skipped::of_record(swept, Some(record.offset), error);
+                self.part.skipped.push(skipped);
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
+    fn skipped(&mut self, skipped: Skipped) {
+        self.part.skipped.push(skipped);
+    }
+}
+
+impl Part {
     fn record(
         &mut self,
         partition: i32,

@@ -19,6 +19,7 @@ pub mod surroundings;
 pub use finding::{Check, Finding, Severity};
 pub use manifest::{Manifest, Walked};
 pub use observer::{End, Hole, Observer, Report, Seen};
+pub(crate) use pass::both_sides;
 pub use pass::{BatchFile, Events, FileKind, Target, Totals, verify};
 pub use surroundings::{Cleanup, Context, Surroundings};
 

@@ -2,9 +2,10 @@
 //! is damaged there is `None` here, and a finding of [`super::beside`].
 
 use crate::format::checkpoint::OffsetCheckpoint;
-use crate::format::{Offset, PartitionId, Uuid};
+use crate::format::{NodeId, Offset, PartitionId, Uuid};
 use crate::host::Host;
 use crate::log::data_dir::{load_image, read_checkpoint, read_meta};
+use crate::log::effective::lookup;
 use crate::log::image::{Image, Topic};
 use crate::log::layout::{
     CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, METADATA_TOPIC, RECOVERY_POINTS,
@@ -13,9 +14,6 @@ use crate::log::layout::{
 use crate::log::presence::{Presence, is_directory};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The kind of a broker's configs in the metadata.
-const BROKER: i8 = 4;
 
 /// A data directory around partitions.
 #[derive(Clone)]
@@ -30,6 +28,8 @@ pub struct Surroundings {
     pub clean: bool,
     /// The cluster's id.
     pub cluster: Option<String>,
+    /// The broker that the directory is of.
+    pub node: Option<NodeId>,
     /// Whether it has a metadata log.
     pub kraft: bool,
     /// What the metadata log adds up to.
@@ -91,16 +91,15 @@ impl Surroundings {
         let metadata = data.join(format!("{METADATA_TOPIC}-0"));
         let kraft = is_data && is_directory(&**host, &metadata);
         let image = kraft.then(|| load_image(host, &metadata).ok()).flatten();
+        let meta = read_meta(&**host, data).ok().flatten();
         Self {
             data: data.to_owned(),
             is_data,
             live: Presence::is_served(&**host, data),
             kraft,
             clean: host.stat(&data.join(CLEAN_SHUTDOWN)).is_ok(),
-            cluster: read_meta(&**host, data)
-                .ok()
-                .flatten()
-                .and_then(|meta| meta.cluster_id),
+            node: meta.as_ref().and_then(|meta| meta.node_id),
+            cluster: meta.and_then(|meta| meta.cluster_id),
             image: image.map(|(image, _)| Arc::new(image)),
             recovery_points: checkpoint(RECOVERY_POINTS),
             log_starts: checkpoint(LOG_STARTS),
@@ -148,19 +147,10 @@ impl Surroundings {
         }
         let image = self.image.as_ref()?;
         image.topic(&name.topic)?;
-        let of_topic = image
-            .topic_configs(&name.topic)
-            .find(|(key, _)| *key == "cleanup.policy");
-        let of_brokers = || {
-            image
-                .configs_of(BROKER, "")
-                .find(|(key, _)| *key == "log.cleanup.policy")
-        };
         // A broker's own properties are not in the directory: Kafka's default stands
         // for them, unless the cleaner was there.
-        let policy = of_topic
-            .or_else(of_brokers)
-            .map_or("delete", |(_, policy)| policy);
+        let policy = lookup(image, self.node, &name.topic, "cleanup.policy")
+            .map_or_else(|| "delete".to_owned(), |(policy, _)| policy);
         let has = |word| policy.split(',').any(|other| other.trim() == word);
         let cleaned = self.cleaned.as_ref().is_some_and(|cleaned| {
             let partition = PartitionId::new(name.partition);

@@ -2,6 +2,7 @@
 
 mod diff;
 mod explain;
+mod files;
 mod groups;
 mod look;
 mod metadata;
@@ -12,8 +13,9 @@ mod verify;
 
 pub use diff::{DiffArgs, DiffOptions};
 pub use explain::{ExplainArgs, ExplainOptions};
+pub use files::{FilesArgs, FilesOptions};
 pub use groups::{GroupsArgs, GroupsOptions};
-pub use look::{LookArgs, LookOptions};
+pub use look::LookOptions;
 pub use metadata::{MetadataArgs, MetadataOptions, Section};
 pub use records::{BatchesArgs, RecordsArgs, RecordsOptions};
 pub use stats::{Level, StatsArgs, StatsOptions};
@@ -21,9 +23,11 @@ pub use transactions::{TransactionsArgs, TransactionsOptions};
 pub use verify::{VerifyArgs, VerifyOptions};
 
 use super::DataFormat;
+use super::consume::partition_list;
+use crate::format::PartitionId;
 use crate::host::Host;
 use crate::tools::error::{Result, ToolError};
-use crate::tools::inspect::site::Site;
+use crate::tools::inspect::site::{Scope, Site};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 const EXAMPLES: &str = "  ottla inspect data                      what is in a data directory
@@ -64,9 +68,9 @@ enum WhatArgs {
     /// Prints records with headers; those of internal topics decoded
     Records(RecordsArgs),
     /// Prints index entries: .index, .timeindex, .txnindex
-    Index(LookArgs),
+    Index(FilesArgs),
     /// Prints producer snapshots and KRaft snapshots
-    Snapshot(LookArgs),
+    Snapshot(FilesArgs),
     /// Prints the metadata: topics, configs, brokers, ACLs, quotas, features
     Metadata(MetadataArgs),
     /// Prints committed offsets and lag
@@ -102,9 +106,9 @@ pub enum InspectOptions {
     /// Records.
     Records(RecordsOptions),
     /// Index entries.
-    Index(LookOptions),
+    Index(FilesOptions),
     /// Snapshots.
-    Snapshot(LookOptions),
+    Snapshot(FilesOptions),
     /// The metadata.
     Metadata(MetadataOptions),
     /// Consumer groups.
@@ -161,7 +165,7 @@ impl InspectArgs {
                 ToolError::usage("expected LOCATION, found nothing")
                     .hint("`ottla inspect DATA` says what is in a data directory")
             })?;
-            let look = LookArgs::new(location, self.print).validate(host)?;
+            let look = LookOptions::new(&location, &self.print, host)?;
             let exact = self.exact;
             return Ok(InspectOptions::Summary(SummaryOptions { look, exact }));
         };
@@ -183,4 +187,23 @@ impl InspectArgs {
 
 fn site(location: &str, host: &dyn Host) -> Result<Site> {
     Site::find(location, host)
+}
+
+/// The partitions that `-p` picks.
+fn partitions(site: &Site, listed: Option<&str>) -> Result<Option<Vec<PartitionId>>> {
+    let listed = listed.map(partition_list).transpose()?;
+    match (&site.scope, &listed) {
+        (Scope::File(_), Some(_)) => Err(ToolError::usage(
+            "-p picks partitions; the location is one file",
+        )),
+        (Scope::Partition(there), Some(listed))
+            if *listed != [PartitionId::new(there.partition)] =>
+        {
+            Err(ToolError::usage(format!(
+                "-p contradicts the location, which is partition {}",
+                there.partition
+            )))
+        }
+        _ => Ok(listed),
+    }
 }

@@ -224,7 +224,7 @@ of a description, one row a partition:
 
 --output json describes a topic as one object, its partitions and configs in it.";
 
-const INSPECT_METADATA: &str = r"inspect metadata --json prints one object: offset, epoch and timestamp of the last record that counts, snapshot (the file that the metadata was read from, or null), clusterId, nodeId, metadataVersion and its release, kraftVersion, leader, nextProducerId, zkMigration (0 to 3, or null), pendingRecords (of a metadata transaction without an end, or null), damage (texts; what was read ends there), and an array for each section:
+const INSPECT_METADATA: &str = r"inspect metadata --json prints one object: offset, epoch and timestamp of the last record that counts, snapshot (the file that the metadata was read from, or null), clusterId, nodeId, metadataVersion and its release, kraftVersion, leader, nextProducerId, zkMigration (0 to 3, or null), pendingRecords (of a metadata transaction without an end, or null), damage (texts; what it adds up to ends there), and an array for each section:
 
   features       feature level release
   quorum         voter leader directoryId endpoints
@@ -245,7 +245,7 @@ const INSPECT_METADATA: &str = r"inspect metadata --json prints one object: offs
 
 Passwords among configs are [hidden], salt and keys null, without --secrets. CSV and TSV take one section and have the same names.
 
-With --log each record is an object on a line: offset, epoch, timestamp, type, version and data, in the names of Kafka's own dump.";
+With --log each record is an object on a line: offset, epoch, timestamp, type, version and data, in the names of Kafka's own dump. What is damaged is told on standard error and passed over; the exit status is then 3.";
 const INSPECT_SUMMARY: &str = r"Without a subcommand: DATA lists topics, DATA/TOPIC partitions, a partition segments, and a file says what it holds. --json prints one object: location, kind (data, topic, partition or segment), live (whether a server holds it), problems (what cannot be read; the exit status is then 3), and by kind
 
   data       clusterId nodeId directoryId clean metadataVersion release features
@@ -325,7 +325,7 @@ const INSPECT_SNAPSHOT: &str = r"--json prints one object a file: topic, partiti
 
 where kind is metadata: epoch (from the file's name), size, batches, records, header, kraftVersion, voters, footer (whether it is there) and types, how many records of each type. CSV and TSV have a row a producer.";
 
-const INSPECT_GROUPS: &str = r"inspect groups reads every partition of __consumer_offsets and __share_group_state. --json prints one object: partitions (how many were read), unknownRecords, damage (texts; the partition was read up to there) and groups, each with
+const INSPECT_GROUPS: &str = r"inspect groups reads every partition of __consumer_offsets and __share_group_state. --json prints one object: partitions (how many were read), unknownRecords, damage and groups. What is damaged is passed over, told on standard error, and makes the exit status 3: what was committed there is not known, and an earlier offset is shown. damage has an object for each such place: file (from the data directory on), byteStart, byteEnd, offsetStart and offsetEnd (the offsets that it had, as far as its header or its neighbours tell, else null), expected and found; the ends are not included. Each of groups has
 
   group type state coordinatorPartition epoch assignmentEpoch protocolType
   protocol topologyEpoch
@@ -340,19 +340,19 @@ const INSPECT_GROUPS: &str = r"inspect groups reads every partition of __consume
 
 type is simple, classic, consumer, share or streams; simple is a group that only commits. state is Kafka's, as far as records tell: a silent member counts as there. epoch is the generation of a classic group. stale tells that the offset was committed for an earlier topic of the name. logStart, logEnd and lag are null where the partition is not in this directory. CSV and TSV have a row for each offset: group type state topic partition offset leaderEpoch metadata commitTimestamp expireTimestamp logStart logEnd lag member pending.";
 
-const INSPECT_TRANSACTIONS: &str = r"inspect transactions --json prints one object: coordinatorComplete (whether all of __transaction_state is here and was read), damage (texts), and
+const INSPECT_TRANSACTIONS: &str = r"inspect transactions --json prints one object: coordinatorComplete (whether all of __transaction_state is here and was read), damage (what was passed over, as of inspect groups; the exit status is then 3), and
 
   open              topic partition producerId producerEpoch transactionalId
                     state why firstOffset startTimestamp lastTimestamp
                     lastStableOffset logEnd offsetsBehind bytesBehind
-                    waitingGroups
+                    waitingGroups markerMayBeLost
   transactionalIds  transactionalId producerId producerEpoch status timeoutMs
                     startTimestamp updateTimestamp partitions
                     transactionVersion
   aborted           topic partition producerId firstOffset lastOffset
                     lastStableOffset (with --all, from the .txnindex files)
 
-open are the transactions that partitions hold open. Their state is ongoing, prepareCommit or prepareAbort as the coordinator's records have it; hanging, where it has no such transaction and no marker will come (why tells what it has); or unknown, where not all of its records are here. What lies from lastStableOffset on is not seen by consumers with isolation.level=read_committed; waitingGroups are those that have committed up to there. transactionalIds are those with a transaction that is open or prepared, all of them with --all. CSV and TSV have the columns of open.";
+open are the transactions that partitions hold open. Their state is ongoing, prepareCommit or prepareAbort as the coordinator's records have it; hanging, where it has no such transaction and no marker will come (why tells what it has); or unknown, where not all of its records are here. What lies from lastStableOffset on is not seen by consumers with isolation.level=read_committed; waitingGroups are those that have committed up to there. markerMayBeLost tells that damage behind firstOffset was passed over, in which its end may have been. transactionalIds are those with a transaction that is open or prepared, all of them with --all. CSV and TSV have the columns of open.";
 
 const INSPECT_EXPLAIN: &str = r"inspect explain --json prints one object: topic, partition, offset, bounds (logStart logEnd lastStable highWatermark recoveryPoint cleaned; null where nothing tells) and status:
 
@@ -370,10 +370,11 @@ Of a record: segment (baseOffset nextBaseOffset file bytes active number segment
   retention   retentionMs retentionBytes segmentTimestamp due byTime bySize
   compaction  removes reason newerOffset newestOffset deleteHorizon
               blockedBy firstDirty firstUncleanable dirtyRatio
+  configs     config value source brokerConfig
 
-reason is newerRecord, tombstone, aborted, noKey, marker or null; blockedBy is what keeps the next cleaning from taking it: activeSegment, lastStableOffset, minCompactionLag, dirtyRatio, deleteRetention or null. Configs are those of the topic; where it has none, Kafka's defaults, as a broker's own properties are not in the directory.
+reason is newerRecord, tombstone, aborted, noKey, marker or null; blockedBy is what keeps the next cleaning from taking it: activeSegment, lastStableOffset, minCompactionLag, dirtyRatio, deleteRetention or null. configs are those that decide, with Kafka's name of their source: dynamicTopicConfig, dynamicBrokerConfig (of this broker), dynamicDefaultBrokerConfig (of all brokers; brokerConfig is what brokers call it) or defaultConfig, as a broker's own properties are not in the directory.
 
-Of others: segment, batch, offsetBefore and offsetAfter (its neighbours), damage, as far as there are any.";
+Of others: segment, batch, offsetBefore and offsetAfter (its neighbours), damage, as far as there are any; of emptyBatch leftBy: cleaner, repair, or unknown, where its header does not tell.";
 
 const STATS: &str = r#"stats reads every batch of LOCATION on all cores and prints a row for each topic, partition or segment (--by), and charts of all of it: codecs, sizes of records and batches, records over time, keys, the largest records. The size of a record is that of its key, value and headers. Memory does not grow with the log. What is damaged is not measured, and makes the exit status 3; a batch cut short at the end of a log does not.
 

@@ -37,7 +37,7 @@ pub(super) fn run(options: &ExplainOptions, host: &Arc<dyn Host>) -> Result<()> 
     let found = explain(host, &around, &name, &directory, options.offset, now)?;
     let text = match options.output {
         DataFormat::Json => {
-            let document = document::of(&found, now);
+            let document = document::of(&found);
             let mut text = serde_json::to_string_pretty(&document).expect("values are JSON");
             text.push('\n');
             text

@@ -2,10 +2,13 @@
 
 use super::cells::Cell;
 use super::site::{Scope, Site};
+use crate::format::PartitionId;
 use crate::host::{Host, Kind};
 use crate::log::layout::TopicPartition;
+use crate::log::sweep::Skipped;
 use crate::tools::error::{Result, ToolError};
 use crate::tools::progress;
+use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -61,6 +64,7 @@ impl Listed {
 /// that it is.
 pub(super) fn list(
     site: &Site,
+    partitions: Option<&[PartitionId]>,
     host: &dyn Host,
     wanted: &dyn Fn(&OsStr) -> bool,
 ) -> Result<Vec<Listed>> {
@@ -69,6 +73,10 @@ pub(super) fn list(
     }
     let mut found = Vec::new();
     for (partition, directory) in site.partitions(host)? {
+        let number = PartitionId::new(partition.partition);
+        if partitions.is_some_and(|listed| !listed.contains(&number)) {
+            continue;
+        }
         let entries = host.list(&directory).map_err(|error| {
             ToolError::failed(format!("cannot list {}: {error}", directory.display()))
         })?;
@@ -129,6 +137,37 @@ impl Troubles {
             )));
         }
         Ok(())
+    }
+}
+
+/// A place that was passed over, in the names that `inspect verify --json` has.
+pub(super) fn skipped_json(data: &Path, skipped: &Skipped) -> Value {
+    let damage = &skipped.damage;
+    let file = skipped.path.strip_prefix(data).unwrap_or(&skipped.path);
+    json!({
+        "file": file.display().to_string(),
+        "byteStart": damage.position,
+        "byteEnd": damage.next,
+        "offsetStart": damage.offsets.map(|(from, _)| from),
+        "offsetEnd": damage.offsets.map(|(_, until)| until),
+        "expected": damage.expected,
+        "found": damage.found,
+    })
+}
+
+/// Tells what was passed over; what is no loss as a note, where `quiet` does not hold
+/// it back.
+pub(super) fn tell_skipped<'a>(
+    skipped: impl Iterator<Item = &'a Skipped>,
+    quiet: bool,
+    troubles: &mut Troubles,
+) {
+    for skipped in skipped {
+        if skipped.is_loss() {
+            troubles.damage(&skipped.to_string());
+        } else {
+            progress::summary("ottla-inspect", quiet, &skipped.to_string());
+        }
     }
 }
 

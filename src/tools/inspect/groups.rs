@@ -1,10 +1,10 @@
 //! `ottla inspect groups`: committed offsets and lag, straight from
 //! `__consumer_offsets`.
 
+use super::files::{Troubles, skipped_json, tell_skipped};
 use super::site::{Scope, Site};
 use super::time::when_known;
 use crate::host::Host;
-use crate::log::LogError;
 use crate::log::data_dir::load_image;
 use crate::log::groups::{Assigned, Committed, Group, Kind, Member, read};
 use crate::log::image::Image;
@@ -14,7 +14,6 @@ use crate::log::view::PartitionView;
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::GroupsOptions;
 use crate::tools::error::{Result, ToolError, nearest};
-use crate::tools::progress::count;
 use crate::tools::table::Table;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -50,7 +49,8 @@ pub(super) fn run(options: &GroupsOptions, host: &Arc<dyn Host>) -> Result<()> {
             )),
         );
     }
-    if site.is_data && !options.quiet && Presence::is_served(&**host, &site.data) {
+    let is_live = site.is_data && Presence::is_served(&**host, &site.data);
+    if is_live && !options.quiet {
         eprintln!(
             "{} is held by a running server: what is shown may move",
             site.data.display()
@@ -62,7 +62,7 @@ pub(super) fn run(options: &GroupsOptions, host: &Arc<dyn Host>) -> Result<()> {
     let found = read(host, &site.data, image.as_ref())?;
     let wanted = |name: &&String| options.group.as_ref().is_none_or(|group| group == *name);
     let names: Vec<&String> = found.groups.keys().filter(wanted).collect();
-    if let (Some(group), true) = (&options.group, names.is_empty() && found.damage.is_empty()) {
+    if let (Some(group), true) = (&options.group, names.is_empty() && found.skipped.is_empty()) {
         let known = found.groups.keys().map(String::as_str);
         let error = ToolError::failed(format!("{site} has no group `{group}`"));
         return Err(match nearest(group, known) {
@@ -70,6 +70,7 @@ pub(super) fn run(options: &GroupsOptions, host: &Arc<dyn Host>) -> Result<()> {
             None => error.hint(format!("`ottla inspect groups {site}` lists those it has")),
         });
     }
+    let mut troubles = Troubles::default();
     let mut ends = Ends::new(host, site, image.as_ref());
     let groups = names
         .iter()
@@ -79,7 +80,8 @@ pub(super) fn run(options: &GroupsOptions, host: &Arc<dyn Host>) -> Result<()> {
             let documents: Vec<Value> = groups
                 .map(|(name, group)| document(name, group, &mut ends))
                 .collect();
-            let damage: Vec<String> = found.damage.iter().map(LogError::to_string).collect();
+            let lost = found.skipped.iter().filter(|skipped| skipped.is_loss());
+            let damage: Vec<Value> = lost.map(|it| skipped_json(&site.data, it)).collect();
             let whole = json!({
                 "partitions": found.partitions,
                 "unknownRecords": found.unknown,
@@ -111,20 +113,12 @@ pub(super) fn run(options: &GroupsOptions, host: &Arc<dyn Host>) -> Result<()> {
     out.write_all(&text)
         .and_then(|()| out.flush())
         .map_err(|error| ToolError::stdout(&error))?;
-    damaged(site, &found.damage)
-}
-
-fn damaged(site: &Site, damage: &[LogError]) -> Result<()> {
-    let Some(first) = damage.first() else {
-        return Ok(());
-    };
-    let what = count(damage.len() as u64, "partition");
-    Err(
-        ToolError::damage(format!("{what} not read to the end: {first}")).hint(format!(
-            "`ottla inspect verify {site}` lists all that is damaged; `ottla repair {site}` says \
-             what can be saved"
-        )),
-    )
+    tell_skipped(
+        found.skipped.iter(),
+        options.quiet || is_live,
+        &mut troubles,
+    );
+    troubles.outcome(site)
 }
 
 /// Where partitions start and end, each looked up once.

@@ -9,11 +9,11 @@ use super::walk::tell_live;
 use crate::format::offset_index::OffsetIndexEntry;
 use crate::format::time_index::TimeIndexEntry;
 use crate::format::txn_index::AbortedTxn;
-use crate::format::{FormatError, Offset, Timestamp};
+use crate::format::{FormatError, Offset, PartitionId, Timestamp};
 use crate::host::Host;
 use crate::log::layout::{Suffix, parse_segment_file, segment_file};
 use crate::tools::args::DataFormat;
-use crate::tools::args::inspect::LookOptions;
+use crate::tools::args::inspect::{FilesOptions, LookOptions};
 use crate::tools::error::{Result, ToolError};
 use std::io::Write as _;
 use std::path::Path;
@@ -52,12 +52,21 @@ enum Entry {
 }
 
 /// Does what the options say.
-pub(super) fn run(options: &LookOptions, host: &Arc<dyn Host>) -> Result<()> {
+pub(super) fn run(options: &FilesOptions, host: &Arc<dyn Host>) -> Result<()> {
+    show(&options.look, options.partitions.as_deref(), host)
+}
+
+/// Shows the files of a location, or those of some partitions in it.
+pub(super) fn show(
+    options: &LookOptions,
+    picked: Option<&[PartitionId]>,
+    host: &Arc<dyn Host>,
+) -> Result<()> {
     tell_live(&options.site, &**host, options.quiet);
     let mut out = Vec::new();
     let mut troubles = Troubles::default();
     write_names(&mut out, &FIELDS, options.output);
-    for (at, file) in files(&options.site, &**host)?.iter().enumerate() {
+    for (at, file) in files(&options.site, picked, &**host)?.iter().enumerate() {
         let Some((base, suffix)) = parse_segment_file(file.name.as_ref()) else {
             continue;
         };
@@ -93,15 +102,15 @@ pub(super) fn run(options: &LookOptions, host: &Arc<dyn Host>) -> Result<()> {
 }
 
 /// The index files that a site means: all three of a segment where its log is named.
-fn files(site: &Site, host: &dyn Host) -> Result<Vec<Listed>> {
+fn files(site: &Site, picked: Option<&[PartitionId]>, host: &dyn Host) -> Result<Vec<Listed>> {
     let is_index = |name: &std::ffi::OsStr| {
         parse_segment_file(name).is_some_and(|(_, suffix)| INDEXES.contains(&suffix))
     };
     let Scope::File(path) = &site.scope else {
-        return list(site, host, &is_index);
+        return list(site, picked, host, &is_index);
     };
     match parse_segment_file(path.file_name().unwrap_or_default()) {
-        Some((_, suffix)) if INDEXES.contains(&suffix) => list(site, host, &is_index),
+        Some((_, suffix)) if INDEXES.contains(&suffix) => list(site, picked, host, &is_index),
         Some((base, Suffix::Log)) => {
             let directory = path.parent().unwrap_or(Path::new("."));
             Ok(INDEXES

@@ -10,12 +10,12 @@ use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::control::ControlRecord;
 use crate::format::metadata::VersionedRecord;
 use crate::format::producer_snapshot::{self, ProducerEntry};
-use crate::format::{Offset, ProducerEpoch, Timestamp};
+use crate::format::{Offset, PartitionId, ProducerEpoch, Timestamp};
 use crate::host::Host;
 use crate::log::browse::{Browser, Step};
 use crate::log::layout::{METADATA_TOPIC, Suffix, parse_segment_file};
 use crate::tools::args::DataFormat;
-use crate::tools::args::inspect::LookOptions;
+use crate::tools::args::inspect::{FilesOptions, LookOptions};
 use crate::tools::error::{Result, ToolError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -44,12 +44,21 @@ const FIELDS: [&str; 15] = [
 const BOOTSTRAP: &str = "bootstrap.checkpoint";
 
 /// Does what the options say.
-pub(super) fn run(options: &LookOptions, host: &Arc<dyn Host>) -> Result<()> {
+pub(super) fn run(options: &FilesOptions, host: &Arc<dyn Host>) -> Result<()> {
+    show(&options.look, options.partitions.as_deref(), host)
+}
+
+/// Shows the files of a location, or those of some partitions in it.
+pub(super) fn show(
+    options: &LookOptions,
+    picked: Option<&[PartitionId]>,
+    host: &Arc<dyn Host>,
+) -> Result<()> {
     tell_live(&options.site, &**host, options.quiet);
     let mut out = Vec::new();
     let mut troubles = Troubles::default();
     write_names(&mut out, &FIELDS, options.output);
-    for (at, file) in files(&options.site, &**host)?.iter().enumerate() {
+    for (at, file) in files(&options.site, picked, &**host)?.iter().enumerate() {
         if options.output == DataFormat::Table && at > 0 {
             out.push(b'\n');
         }
@@ -64,14 +73,14 @@ pub(super) fn run(options: &LookOptions, host: &Arc<dyn Host>) -> Result<()> {
     troubles.outcome(&options.site)
 }
 
-fn files(site: &Site, host: &dyn Host) -> Result<Vec<Listed>> {
+fn files(site: &Site, picked: Option<&[PartitionId]>, host: &dyn Host) -> Result<Vec<Listed>> {
     let is_producers = |name: &std::ffi::OsStr| {
         parse_segment_file(name).is_some_and(|(_, suffix)| suffix == Suffix::Snapshot)
     };
     let is_snapshot = |name: &std::ffi::OsStr| {
         is_producers(name) || name.as_encoded_bytes().ends_with(b".checkpoint")
     };
-    let mut found = list(site, host, &is_snapshot)?;
+    let mut found = list(site, picked, host, &is_snapshot)?;
     if let Scope::File(path) = &site.scope {
         let name = path.file_name().unwrap_or_default();
         if !is_snapshot(name) {
@@ -86,7 +95,7 @@ fn files(site: &Site, host: &dyn Host) -> Result<Vec<Listed>> {
         !file.name.ends_with(".checkpoint") || topic.is_none_or(|topic| topic == METADATA_TOPIC)
     });
     let bootstrap = site.data.join(BOOTSTRAP);
-    if site.scope == Scope::Data && host.stat(&bootstrap).is_ok() {
+    if site.scope == Scope::Data && picked.is_none() && host.stat(&bootstrap).is_ok() {
         found.insert(
             0,
             Listed {

@@ -59,10 +59,10 @@ pub(super) fn run(options: &SummaryOptions, host: &Arc<dyn Host>) -> Result<()> 
                 segment = Some(base);
                 partitions = vec![partition_of(path)];
             }
-            Some((_, Suffix::Snapshot)) => return snapshot::run(look, host),
-            Some(_) => return index::run(look, host),
+            Some((_, Suffix::Snapshot)) => return snapshot::show(look, None, host),
+            Some(_) => return index::show(look, None, host),
             None if path.extension().is_some_and(|it| it == "checkpoint") => {
-                return snapshot::run(look, host);
+                return snapshot::show(look, None, host);
             }
             None => {
                 return Err(ToolError::usage(format!(

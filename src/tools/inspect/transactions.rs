@@ -1,16 +1,17 @@
 //! `ottla inspect transactions`: which are open, which of those hang, and what they
 //! hold back.
 
+use super::files::{Troubles, skipped_json, tell_skipped};
 use super::site::Scope;
 use super::time::{span, when_known};
 use crate::format::ProducerEpoch;
 use crate::host::Host;
-use crate::log::LogError;
 use crate::log::data_dir::load_image;
 use crate::log::groups;
 use crate::log::image::Image;
 use crate::log::layout::{METADATA_TOPIC, TopicPartition};
 use crate::log::presence::Presence;
+use crate::log::sweep::Skipped;
 use crate::log::transactions::{Coordinator, Fate, Held, OpenTransaction, held, name};
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::TransactionsOptions;
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
 
-const OPEN: [&str; 15] = [
+const OPEN: [&str; 16] = [
     "topic",
     "partition",
     "producerId",
@@ -38,6 +39,7 @@ const OPEN: [&str; 15] = [
     "offsetsBehind",
     "bytesBehind",
     "waitingGroups",
+    "markerMayBeLost",
 ];
 const IDS: [&str; 9] = [
     "transactionalId",
@@ -75,7 +77,8 @@ pub(super) fn run(options: &TransactionsOptions, host: &Arc<dyn Host>) -> Result
             "{site}: expected a data directory, a topic or a partition"
         )));
     }
-    if site.is_data && !options.quiet && Presence::is_served(&**host, &site.data) {
+    let is_live = site.is_data && Presence::is_served(&**host, &site.data);
+    if is_live && !options.quiet {
         eprintln!(
             "{} is held by a running server: what is shown may move",
             site.data.display()
@@ -103,7 +106,10 @@ pub(super) fn run(options: &TransactionsOptions, host: &Arc<dyn Host>) -> Result
     out.write_all(&text)
         .and_then(|()| out.flush())
         .map_err(|error| ToolError::stdout(&error))?;
-    found.damaged(options)
+    let mut troubles = Troubles::default();
+    let quiet = options.quiet || is_live;
+    tell_skipped(found.skipped(), quiet, &mut troubles);
+    troubles.outcome(site)
 }
 
 /// Groups whose committed offset is where read-committed consumers have to stop.
@@ -175,6 +181,7 @@ impl Found {
             json!(held.end.get() - held.last_stable.get()),
             json!(held.bytes_behind),
             json!(groups.map(Vec::as_slice).unwrap_or_default()),
+            json!(open.marker_may_be_lost),
         ]
     }
 
@@ -227,13 +234,16 @@ impl Found {
         table
     }
 
-    fn damage(&self) -> impl Iterator<Item = &LogError> {
-        let held = self.held.iter().filter_map(|held| held.damage.as_ref());
-        self.coordinator.damage.iter().chain(held)
+    fn skipped(&self) -> impl Iterator<Item = &Skipped> {
+        let held = self.held.iter().flat_map(|held| &held.skipped);
+        self.coordinator.skipped.iter().chain(held)
     }
 
     fn document(&self, options: &TransactionsOptions) -> Value {
-        let damage: Vec<String> = self.damage().map(LogError::to_string).collect();
+        let lost = self.skipped().filter(|skipped| skipped.is_loss());
+        let damage: Vec<Value> = lost
+            .map(|it| skipped_json(&options.site.data, it))
+            .collect();
         let mut document = json!({
             "coordinatorComplete": self.coordinator.complete,
             "damage": damage,
@@ -356,19 +366,12 @@ impl Found {
             ),
             Fate::Prepared { .. } => {}
         }
+        if open.marker_may_be_lost {
+            line(
+                "damage",
+                "its marker may be in what was passed over: it may have been committed",
+            );
+        }
         text
-    }
-
-    fn damaged(&self, options: &TransactionsOptions) -> Result<()> {
-        let Some(first) = self.damage().next() else {
-            return Ok(());
-        };
-        let site = &options.site;
-        Err(
-            ToolError::damage(format!("as far as it can be read: {first}")).hint(format!(
-                "`ottla inspect verify {site}` lists all that is damaged; `ottla repair {site}` \
-                 says what can be saved"
-            )),
-        )
     }
 }

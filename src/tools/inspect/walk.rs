@@ -10,7 +10,6 @@ use crate::log::browse::{Browser, Damage, Step};
 use crate::log::layout::{METADATA_TOPIC, Suffix, TopicPartition, parse_segment_file};
 use crate::log::presence::Presence;
 use crate::log::scan::Found;
-use crate::log::segment::Segment;
 use crate::log::view::PartitionView;
 use crate::tools::args::inspect::RecordsOptions;
 use crate::tools::error::{Result, ToolError};
@@ -342,25 +341,9 @@ fn complain(text: &str) {
 fn opened(place: &Place, from: Option<Offset>, host: &Arc<dyn Host>) -> Result<Browser> {
     let mut browser = Browser::open(&**host, &place.path, place.base)?;
     if let Some(from) = from {
-        seek(&mut browser, place, from, host)?;
+        browser.seek(host, from)?;
     }
     Ok(browser)
-}
-
-/// Starts at a batch at or before `from`, where the index tells the truth.
-fn seek(browser: &mut Browser, place: &Place, from: Offset, host: &Arc<dyn Host>) -> Result<()> {
-    let directory = place.path.parent().unwrap_or(Path::new("."));
-    let segment = Segment::new(host, directory, place.base);
-    let position = segment.position_before(from, browser.limit()).unwrap_or(0);
-    browser.go_to(position);
-    let holds = match browser.next_step()? {
-        Some(Step::Batch(found)) => {
-            found.prefix.offset <= from && AnyBatch::parse(found.prefix.magic, found.bytes).is_ok()
-        }
-        _ => false,
-    };
-    browser.go_to(if holds { position } else { 0 });
-    Ok(())
 }
 
 /// The offset that a point means.
@@ -385,7 +368,7 @@ fn end(files: &[Place], host: &Arc<dyn Host>) -> Result<Offset> {
     };
     let mut browser = Browser::open(&**host, &place.path, place.base)?;
     if !place.is_snapshot {
-        seek(&mut browser, place, Offset::new(i64::MAX), host)?;
+        browser.seek(host, Offset::new(i64::MAX))?;
     }
     let mut end = place.base;
     while let Some(step) = browser.next_step()? {

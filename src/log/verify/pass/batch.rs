@@ -368,7 +368,7 @@ impl Fault {
 }
 
 /// What an error expected and found, in words for a finding.
-pub(super) fn both_sides(error: FormatError) -> (Cow<'static, str>, Cow<'static, str>) {
+pub(crate) fn both_sides(error: FormatError) -> (Cow<'static, str>, Cow<'static, str>) {
     match error {
         FormatError::Torn {
             what,

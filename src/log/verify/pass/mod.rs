@@ -18,6 +18,7 @@ use crate::host::{File, Host, Kind};
 use crate::log::browse::Damage;
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{METADATA_TOPIC, Suffix, TopicPartition, parse_segment_file};
+pub(crate) use batch::both_sides;
 use dispatch::{Dispatch, Wanted};
 use partition::Walk;
 use piece::Source;

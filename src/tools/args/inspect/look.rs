@@ -1,22 +1,10 @@
-//! `ottla inspect look`.
+//! A location and how to print what is there.
 
 use super::{PrintArgs, site};
 use crate::host::Host;
 use crate::tools::args::DataFormat;
 use crate::tools::error::Result;
 use crate::tools::inspect::site::Site;
-use clap::Args;
-
-/// As typed.
-#[derive(Debug, Clone, Args)]
-pub struct LookArgs {
-    /// DATA, DATA/TOPIC, DATA/TOPIC-P, or a file of a segment
-    #[arg(value_name = "LOCATION")]
-    location: String,
-
-    #[command(flatten)]
-    print: PrintArgs,
-}
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -29,17 +17,13 @@ pub struct LookOptions {
     pub quiet: bool,
 }
 
-impl LookArgs {
-    pub(super) const fn new(location: String, print: PrintArgs) -> Self {
-        Self { location, print }
-    }
-
+impl LookOptions {
     /// Checks what was typed, and finds what it means.
-    pub fn validate(self, host: &dyn Host) -> Result<LookOptions> {
-        Ok(LookOptions {
-            site: site(&self.location, host)?,
-            output: self.print.format(),
-            quiet: self.print.quiet,
+    pub(super) fn new(location: &str, print: &PrintArgs, host: &dyn Host) -> Result<Self> {
+        Ok(Self {
+            site: site(location, host)?,
+            output: print.format(),
+            quiet: print.quiet,
         })
     }
 }

@@ -1,12 +1,11 @@
 //! `ottla inspect batches` and `ottla inspect records`.
 
-use super::{PrintArgs, site};
+use super::{PrintArgs, partitions, site};
 use crate::format::PartitionId;
 use crate::host::Host;
 use crate::tools::args::DataFormat;
-use crate::tools::args::consume::partition_list;
-use crate::tools::error::{Result, ToolError};
-use crate::tools::inspect::site::{Scope, Site};
+use crate::tools::error::Result;
+use crate::tools::inspect::site::Site;
 use crate::tools::offsets::OffsetRange;
 use clap::Args;
 
@@ -79,24 +78,8 @@ impl BatchesArgs {
     /// Checks what was typed, and finds what it means.
     pub fn validate(self, host: &dyn Host) -> Result<RecordsOptions> {
         let range = OffsetRange::parse(&self.offset, host.now_ms())?;
-        let listed = self.partitions.as_deref().map(partition_list).transpose()?;
         let site = site(&self.location, host)?;
-        let partitions = match (&site.scope, listed) {
-            (Scope::File(_), Some(_)) => {
-                return Err(ToolError::usage(
-                    "-p picks partitions; the location is one file",
-                ));
-            }
-            (Scope::Partition(there), Some(listed))
-                if listed != [PartitionId::new(there.partition)] =>
-            {
-                return Err(ToolError::usage(format!(
-                    "-p contradicts the location, which is partition {}",
-                    there.partition
-                )));
-            }
-            (_, listed) => listed,
-        };
+        let partitions = partitions(&site, self.partitions.as_deref())?;
         Ok(RecordsOptions {
             site,
             range,

@@ -4,12 +4,14 @@ use super::decoded;
 use crate::format::batch::Header;
 use crate::format::schema::base64_text;
 use crate::format::{Offset, ProducerEpoch};
+use crate::log::effective::Origin;
 use crate::log::explain::{
-    BatchAt, Blocked, Compaction, Doom, Explained, Fate, Held, Missing, Place, Removal, SegmentAt,
+    BatchAt, Blocked, Compaction, Doom, Explained, Fate, Held, LeftBy, Missing, Place, Removal,
+    SegmentAt,
 };
 use serde_json::{Map, Value, json};
 
-pub(super) fn of(found: &Explained, now: i64) -> Value {
+pub(super) fn of(found: &Explained) -> Value {
     let bounds = &found.bounds;
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| {
@@ -41,10 +43,7 @@ pub(super) fn of(found: &Explained, now: i64) -> Value {
             put("record", record(found, held));
             put("producer", producer(held));
             put("transaction", json!(found.fate.map(fate)));
-            put(
-                "removal",
-                json!(found.removal.as_ref().map(|it| removal(it, now))),
-            );
+            put("removal", json!(found.removal.as_ref().map(removal)));
         }
         Place::Missing(why) => missing(why, &mut put),
     }
@@ -78,9 +77,19 @@ fn missing(why: &Missing, put: &mut dyn FnMut(&str, Value)) {
             put("offsetBefore", json!(before));
             put("offsetAfter", json!(after));
         }
-        Missing::EmptyBatch(found) => {
+        Missing::EmptyBatch {
+            batch: found,
+            left_by,
+            ..
+        } => {
             put("status", json!("emptyBatch"));
             put("batch", batch(found));
+            let by = match left_by {
+                LeftBy::Cleaner => "cleaner",
+                LeftBy::Repair => "repair",
+                LeftBy::Either => "unknown",
+            };
+            put("leftBy", json!(by));
         }
         Missing::Damaged {
             segment: found,
@@ -222,7 +231,7 @@ fn fate(fate: Fate) -> Value {
     }
 }
 
-fn removal(removal: &Removal, _now: i64) -> Value {
+fn removal(removal: &Removal) -> Value {
     let retention = removal.retention.as_ref().map(|retention| {
         json!({
             "retentionMs": retention.retention_ms,
@@ -236,7 +245,16 @@ fn removal(removal: &Removal, _now: i64) -> Value {
     json!({
         "retention": retention,
         "compaction": removal.compaction.as_ref().map(compaction),
+        "configs": removal.configs.iter().map(config).collect::<Vec<_>>(),
     })
+}
+
+fn config((name, value, origin): &(&'static str, String, Origin)) -> Value {
+    let synonym = match origin {
+        Origin::Broker(name) | Origin::Brokers(name) => Some(name),
+        Origin::Topic | Origin::Default => None,
+    };
+    json!({ "config": name, "value": value, "source": origin.name(), "brokerConfig": synonym })
 }
 
 fn compaction(found: &Compaction) -> Value {

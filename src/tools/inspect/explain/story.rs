@@ -4,9 +4,10 @@ use super::super::time::{span, when, when_known};
 use super::decoded;
 use super::document::{sequence, timestamp_type};
 use crate::format::{Offset, Timestamp};
+use crate::log::effective::Origin;
 use crate::log::explain::{
-    BatchAt, Blocked, Bounds, Compaction, Doom, Explained, Fate, Held, Missing, Place, Retention,
-    SegmentAt,
+    BatchAt, Blocked, Bounds, Compaction, Doom, Explained, Fate, Held, LeftBy, Missing, Place,
+    Removal, Retention, SegmentAt,
 };
 use crate::log::verify::Surroundings;
 use crate::tools::progress::{count, size};
@@ -82,8 +83,29 @@ pub(super) fn of(found: &Explained, around: &Surroundings, now: i64) -> String {
         if removal.retention.is_none() && removal.compaction.is_none() {
             lines.say("retention", "kept for ever: cleanup.policy is empty");
         }
+        lines.say("configs", &configs(removal));
     }
     lines.0
+}
+
+/// Where the configs that decide are set.
+fn configs(removal: &Removal) -> String {
+    let set: Vec<String> = removal
+        .configs
+        .iter()
+        .filter_map(|(name, value, origin)| match origin {
+            Origin::Topic => Some(format!("{name}={value} of the topic")),
+            Origin::Broker(other) => Some(format!("{name}={value} by {other} of this broker")),
+            Origin::Brokers(other) => Some(format!("{name}={value} by {other} of all brokers")),
+            Origin::Default => None,
+        })
+        .collect();
+    let rest = "Kafka's defaults, unless the broker's own properties file, which is not in \
+                the directory, sets them";
+    match set.is_empty() {
+        true => rest.to_owned(),
+        false => format!("{}; else {rest}", set.join(", ")),
+    }
 }
 
 fn headline(found: &Explained) -> String {
@@ -104,7 +126,7 @@ fn headline(found: &Explained) -> String {
             Missing::Deleted { .. } => "not there any more: before the log start offset",
             Missing::BeyondEnd => "not there yet: beyond the end",
             Missing::Compacted { .. } => "not there any more: compacted away",
-            Missing::EmptyBatch(_) => "not there any more: in an empty batch",
+            Missing::EmptyBatch { .. } => "not there any more: in an empty batch",
             Missing::Gap { .. } => "missing: nothing here explains the gap",
             Missing::Damaged { .. } => "unreadable: in damage, or behind it",
         }
@@ -298,13 +320,32 @@ fn missing(lines: &mut Lines, why: &Missing, around: &Surroundings) {
             };
             lines.say("why", text);
         }
-        Missing::EmptyBatch(batch) => {
+        Missing::EmptyBatch {
+            batch,
+            left_by,
+            compacted,
+        } => {
             of_batch(lines, batch);
-            lines.say(
-                "why",
-                "the batch has no records: the cleaner removed them and kept the producer's \
-                 state, or a repair filled a gap that damage left",
-            );
+            let why = match (left_by, compacted) {
+                (LeftBy::Cleaner, _) => {
+                    "the batch has no records: the cleaner removed them. It has kept that this \
+                     was the end of a transaction"
+                }
+                (LeftBy::Repair, _) => {
+                    "the batch has no records, no producer and no time: a repair filled a gap \
+                     that damage left"
+                }
+                (LeftBy::Either, true) => {
+                    "the batch has no records: the cleaner removed them and kept the last batch \
+                     of the producer or of its round, or a repair filled a gap that damage left. \
+                     They cannot be told apart"
+                }
+                (LeftBy::Either, false) => {
+                    "the batch has no records: a repair filled a gap that damage left; or, if \
+                     the topic was compacted once, the cleaner removed them"
+                }
+            };
+            lines.say("why", why);
         }
         Missing::Compacted {
             batch,

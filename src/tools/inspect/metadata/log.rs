@@ -1,12 +1,13 @@
 //! The metadata log record by record.
 
+use super::super::files::{Troubles, tell_skipped};
 use super::super::time::when_known;
-use super::damaged;
 use super::sections::is_secret;
 use crate::format::Offset;
 use crate::format::control::ControlRecord;
 use crate::host::Host;
-use crate::log::metadata_log::{Entry, Said, Source, each_record};
+use crate::log::metadata_log::{Entry, Read, Said, Source, every_record};
+use crate::log::presence::Presence;
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::MetadataOptions;
 use crate::tools::csv_rows::write_field;
@@ -30,19 +31,33 @@ pub(super) fn print(
     let mut line = Vec::new();
     heading(options.output, &mut line);
     let mut failed = out.write_all(&line).err();
-    let damage = each_record(host, source, from, &mut |entry| {
-        if failed.is_some() || options.at.is_some_and(|at| entry.offset > at) {
+    let is_live = options.site.is_data && Presence::is_served(&**host, &options.site.data);
+    let mut troubles = Troubles::default();
+    every_record(host, source, from, &mut |read| {
+        if failed.is_some() {
             return ControlFlow::Break(());
         }
-        line.clear();
-        write_line(options, entry, &mut line);
-        failed = out.write_all(&line).err();
+        match read {
+            Read::Record(entry) if options.at.is_some_and(|at| entry.offset > at) => {
+                return ControlFlow::Break(());
+            }
+            Read::Record(entry) => {
+                line.clear();
+                write_line(options, entry, &mut line);
+                failed = out.write_all(&line).err();
+            }
+            Read::Skipped(skipped) => {
+                failed = out.flush().err();
+                let quiet = options.quiet || is_live;
+                tell_skipped(std::iter::once(&skipped), quiet, &mut troubles);
+            }
+        }
         ControlFlow::Continue(())
     })?;
     if let Some(error) = failed.or_else(|| out.flush().err()) {
         return Err(ToolError::stdout(&error));
     }
-    damaged(&options.site, damage.as_slice())
+    troubles.outcome(&options.site)
 }
 
 fn heading(output: DataFormat, line: &mut Vec<u8>) {
