@@ -105,6 +105,42 @@ impl ClassicGroupMember {
     }
 }
 
+impl ConsumerProtocolSubscription {
+    /// Reads one, and the version that it is in.
+    ///
+    /// # Errors
+    /// Bytes that are cut short or do not follow the schema.
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, i16)> {
+        read_consumer_protocol(bytes)
+    }
+
+    /// Writes one; a version past the last is the last.
+    ///
+    /// # Errors
+    /// A value that the version cannot hold.
+    pub fn to_bytes(&self, version: i16) -> Result<Vec<u8>> {
+        write_consumer_protocol(self, version)
+    }
+}
+
+impl ConsumerProtocolAssignment {
+    /// Reads one, and the version that it is in.
+    ///
+    /// # Errors
+    /// Bytes that are cut short or do not follow the schema.
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, i16)> {
+        read_consumer_protocol(bytes)
+    }
+
+    /// Writes one; a version past the last is the last.
+    ///
+    /// # Errors
+    /// A value that the version cannot hold.
+    pub fn to_bytes(&self, version: i16) -> Result<Vec<u8>> {
+        write_consumer_protocol(self, version)
+    }
+}
+
 impl ClassicGroupValue {
     /// Replaces the opaque parts of consumers in `data` where they can be read.
     pub(super) fn show_members(&self, data: &mut Value) {
@@ -131,6 +167,13 @@ fn read_consumer_protocol<T: Message>(bytes: &[u8]) -> Result<(T, i16)> {
     let version = reader.i16("consumer protocol version")?.max(0);
     let value = T::read(&mut reader, T::layout(version), "consumer protocol")?;
     Ok((value, version))
+}
+
+fn write_consumer_protocol<T: Message>(value: &T, version: i16) -> Result<Vec<u8>> {
+    let version = version.clamp(0, *T::VERSIONS.end());
+    let mut bytes = version.to_be_bytes().to_vec();
+    value.write(&mut bytes, T::layout(version), "consumer protocol")?;
+    Ok(bytes)
 }
 
 fn consumer_json<T: Message>(bytes: &[u8]) -> Option<Value> {

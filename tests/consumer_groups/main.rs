@@ -1,0 +1,6 @@
+//! Consumer groups: the coordinator, driven as members would drive it.
+
+mod harness;
+mod migration;
+mod protocol;
+mod simulation;
