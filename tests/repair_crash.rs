@@ -1,13 +1,14 @@
-//! Crashes of `ottla repair --apply` and `--undo`: killed, and the power cut, after
+//! Crashes of `ottla repair --apply`, `--undo`, `--adopt` and `--abort-transaction`: killed, and the power cut, after
 //! every change of the disk, the directory is byte for byte what it was or what the
 //! repair makes of it, never a mixture; the next repair takes away what was left
 //! over. And what makes a repair impossible is found before anything is touched.
 //!
 //! A failure prints the seed and the moment; `OTTLA_CRASH_SEED=N` runs one seed alone.
 
-use ottla::format::Timestamp;
+use ottla::format::batch::Producer;
 use ottla::format::batch_builder::{BatchBuilder, Seal};
 use ottla::format::record::Headers;
+use ottla::format::{ProducerId, Timestamp};
 use ottla::host::sim::{Call, Failure, Fault, Rng, SimHost};
 use ottla::host::{Durability, Host, Lock, LockRange, Open, Wait};
 use ottla::log::LogError;
@@ -15,12 +16,18 @@ use ottla::log::layout::TopicPartition;
 use ottla::log::partition::Placement;
 use ottla::log::repair::{self, Options, Place, Plan};
 use ottla::log::session::Session;
+use ottla::log::transaction;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const DATA: &str = "/data";
+const METADATA: &str = "__cluster_metadata-0";
 const SEEDS: u64 = 12;
+/// Seeds of which --adopt and --abort-transaction are crashed.
+const OF_OPTIONS: usize = 3;
+/// Moments at which each is.
+const MOMENTS: u64 = 120;
 
 type Tree = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
@@ -82,6 +89,116 @@ fn a_crash_of_undo_leaves_the_result_or_the_original() {
             }
         }
     }
+}
+
+#[test]
+fn a_crash_of_adopting_leaves_the_original_or_the_result() {
+    for seed in seeds().into_iter().take(OF_OPTIONS) {
+        let before = damaged(seed);
+        for entry in before.list(&Path::new(DATA).join(METADATA)).unwrap() {
+            let path = Path::new(DATA).join(METADATA).join(entry.name);
+            before.remove_file(&path).unwrap();
+        }
+        before.remove_dir(&Path::new(DATA).join(METADATA)).unwrap();
+        before.sync_all(Path::new("/")).unwrap();
+        let options = Options {
+            adopt: true,
+            ..Options::default()
+        };
+        crash_everywhere(&before, options, seed);
+    }
+}
+
+#[test]
+fn a_crash_of_ending_a_transaction_leaves_the_original_or_the_result() {
+    for seed in seeds().into_iter().take(OF_OPTIONS) {
+        let (before, producer) = left_open(seed);
+        let options = Options {
+            abort: Some(producer),
+            ..Options::default()
+        };
+        crash_everywhere(&before, options, seed);
+    }
+}
+
+/// Kills, and cuts the power, at up to some hundred moments of carrying out what the
+/// options ask for, in the beginning some of them, towards the end each.
+fn crash_everywhere(before: &SimHost, options: Options<'_>, seed: u64) {
+    let original = data(before);
+    let plan = plan_of(before, options).unwrap();
+    assert!(!plan.is_empty(), "seed {seed}: nothing to do");
+    let done = before.fork();
+    let begun = done.mutations();
+    apply_with(&done, &plan, options).unwrap();
+    let result = data(&done);
+    assert_ne!(original, result, "seed {seed}");
+    let moments = done.mutations() - begun;
+    let step = (moments / MOMENTS).max(1);
+    let mut met = [0, 0];
+    for moment in (0..=moments).filter(|at| at % step == 0 || at + MOMENTS / 2 > moments) {
+        let machine = before.fork();
+        machine.stop_after(moment);
+        let _ = apply_with(&machine, &plan, options);
+        for (how, after) in crashes(&machine, seed, moment) {
+            let found = data(&after);
+            assert!(
+                found == original || found == result,
+                "seed {seed}, {how} after {moment} changes: {}",
+                difference(&found, &original, &result)
+            );
+            met[usize::from(found == result)] += 1;
+            if found == original {
+                let again = plan_of(&after, options).unwrap();
+                apply_with(&after, &again, options).unwrap();
+                assert_eq!(sidecars(&after), 1, "seed {seed}, {how}, {moment}");
+            }
+            assert_eq!(
+                self::plan(&after),
+                Plan::default(),
+                "seed {seed}, {how}, {moment}"
+            );
+        }
+    }
+    assert!(met[0] > 0 && met[1] > 0, "seed {seed}: {met:?}");
+}
+
+/// A partition with a transaction that nobody ends any more, and its producer.
+fn left_open(seed: u64) -> (SimHost, ProducerId) {
+    let machine = SimHost::new(seed);
+    let host = host(&machine);
+    let mut session = Session::open(&host, Path::new(DATA), Durability::Synced).unwrap();
+    session.create_topic("orders", 2, &[]).unwrap();
+    let mut open = transaction::begin(&mut session, Some("mine")).unwrap();
+    let (id, epoch) = open.producer();
+    for number in 0..2 {
+        let name = TopicPartition::new("orders", number);
+        open.add(&mut session, &name).unwrap();
+        let mut partition = session.partition(&name).unwrap();
+        for base_sequence in 0..=(seed % 3) as i32 {
+            let mut builder = BatchBuilder::default();
+            let now = Some(Timestamp::new(host.now_ms()));
+            builder
+                .append(now, None, Some(b"of nobody"), Headers::default())
+                .unwrap();
+            let mut bytes = builder
+                .seal(&Seal {
+                    producer: Some(Producer {
+                        id,
+                        epoch,
+                        base_sequence: Some(base_sequence),
+                    }),
+                    transactional: true,
+                    ..Seal::default()
+                })
+                .to_vec();
+            partition.append(&mut bytes, Placement::Next).unwrap();
+        }
+        partition.sync().unwrap();
+    }
+    std::mem::forget(open);
+    session.close().unwrap();
+    machine.sync_all(Path::new("/")).unwrap();
+    (machine.process_kill(), id)
 }
 
 #[test]
@@ -235,20 +352,22 @@ fn place(machine: &SimHost) -> Place {
 }
 
 fn plan(machine: &SimHost) -> Plan {
+    plan_of(machine, Options::default()).unwrap()
+}
+
+fn plan_of(machine: &SimHost, options: Options<'_>) -> Result<Plan, LogError> {
     let place = place(machine);
-    let planned = repair::plan(
-        &host(machine),
-        &place,
-        Options::default(),
-        None,
-        &mut |_| true,
-    );
-    planned.unwrap().0
+    let planned = repair::plan(&host(machine), &place, options, None, &mut |_| true);
+    Ok(planned?.0)
 }
 
 fn apply(machine: &SimHost, plan: &Plan) -> Result<(), LogError> {
+    apply_with(machine, plan, Options::default())
+}
+
+fn apply_with(machine: &SimHost, plan: &Plan, options: Options<'_>) -> Result<(), LogError> {
     let place = place(machine);
-    let applied = repair::apply::apply(&host(machine), &place, plan, Options::default(), None)?;
+    let applied = repair::apply::apply(&host(machine), &place, plan, options, None)?;
     let damage: Vec<_> = applied
         .findings
         .iter()

@@ -45,6 +45,8 @@ pub enum Mended {
         of: usize,
         /// The bytes left out.
         lost: Range<usize>,
+        /// The offsets that they may have held, counted from the batch's base offset.
+        deltas: Range<i64>,
     },
 }
 
@@ -172,6 +174,8 @@ fn whole_records(bytes: &[u8]) -> Option<Mended> {
         return None;
     }
     let lost = front.last().map_or(HEADER_SIZE, |link| link.bytes.end)..until;
+    let after = front.last().map_or(0, |link| i64::from(link.delta) + 1);
+    let before = back.first().map_or(last + 1, |link| link.delta);
     let mut part = bytes[..lost.start].to_vec();
     part.extend_from_slice(&bytes[lost.end..]);
     reseal(&mut part, header, kept)?;
@@ -180,6 +184,7 @@ fn whole_records(bytes: &[u8]) -> Option<Mended> {
         kept,
         of: header.record_count,
         lost,
+        deltas: after..i64::from(before),
     })
 }
 

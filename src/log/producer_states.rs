@@ -255,6 +255,9 @@ impl ProducerStates {
                 last_offset: header.last_offset,
                 offset_delta: (header.last_offset.get() - header.base_offset.get()) as i32,
             });
+        } else {
+            // As in Kafka, whatever sequence comes next follows.
+            state.batches.clear();
         }
         if header.attributes.is_transactional() && state.transaction.is_none() {
             state.transaction = Some(header.base_offset);

@@ -196,14 +196,16 @@ fn undo(options: &RepairOptions, place: &Place, host: &Arc<dyn Host>, force: boo
     if options.output == DataFormat::Json {
         print::undone(&undone)?;
     }
-    summary(
-        NAME,
-        options.quiet,
-        &format!(
-            "{} is as it was before the repair ({} taken back)",
-            undone.directory.display(),
-            count(undone.changes as u64, "change")
-        ),
-    );
+    for undone in &undone {
+        summary(
+            NAME,
+            options.quiet,
+            &format!(
+                "{} is as it was before the repair ({} taken back)",
+                undone.directory.display(),
+                count(undone.changes as u64, "change")
+            ),
+        );
+    }
     Ok(())
 }

@@ -123,6 +123,92 @@ fn a_partition_that_stands_alone_is_repaired_beside_itself() {
 }
 
 #[test]
+fn partitions_that_stand_alone_are_put_back_together() {
+    let place = Place::new();
+    place.ok("topics data/t --create --partitions 3");
+    let numbers: String = (0..3_000).map(|number| format!("{number}\n")).collect();
+    for number in 0..3 {
+        place.ok_with(&format!("produce data/t -p {number} -q"), &numbers);
+    }
+    std::fs::create_dir(place.path("bare")).unwrap();
+    for number in 0..3 {
+        let (from, to) = (format!("data/t-{number}"), format!("bare/t-{number}"));
+        std::fs::rename(place.path(&from), place.path(&to)).unwrap();
+    }
+    for number in [0, 2] {
+        let log = place.path(&format!("bare/t-{number}/00000000000000000000.log"));
+        let mut bytes = std::fs::read(&log).unwrap();
+        bytes[80..400].fill(0);
+        std::fs::write(&log, bytes).unwrap();
+    }
+    let before = place.snapshot("bare");
+    place.ok("repair bare/t --apply -q");
+    let log = place.path("bare/t-0/00000000000000000000.log");
+    let repaired = std::fs::read(&log).unwrap();
+    // One that cannot be undone keeps the other from being.
+    place.ok_with("produce bare/t-2 -q", "new\n");
+    let output = place.run("repair bare/t --undo");
+    assert_eq!(output.code, 1, "{}", output.errors);
+    assert!(output.errors.contains("t-2"), "{}", output.errors);
+    assert!(
+        output.errors.contains("since the repair"),
+        "{}",
+        output.errors
+    );
+    assert_eq!(std::fs::read(&log).unwrap(), repaired);
+    let output = place.run("repair bare/t --undo --force --json");
+    assert_eq!(output.code, 0, "{}", output.errors);
+    let undone = document(&output.text);
+    let undone = undone["undone"].as_array().unwrap();
+    let names: Vec<_> = undone
+        .iter()
+        .map(|one| {
+            one["directory"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(names, ["t-0", "t-2"]);
+    assert_eq!(
+        output.errors.matches("as it was").count(),
+        2,
+        "{}",
+        output.errors
+    );
+    assert_eq!(place.snapshot("bare"), before);
+}
+
+#[test]
+fn what_a_batch_loses_is_told_by_its_offsets() {
+    let place = Place::new();
+    let numbers: String = (0..100)
+        .map(|number| format!("number {number}\n"))
+        .collect();
+    place.ok_with("produce data/t -q", &numbers);
+    let mut bytes = std::fs::read(place.path(LOG)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 40].fill(0);
+    std::fs::write(place.path(LOG), bytes).unwrap();
+    let output = place.run("repair data --partial --apply --json");
+    assert_eq!(output.code, 0, "{}", output.errors);
+    let done = document(&output.text);
+    let lost = done["partitions"][0]["lost"].as_array().unwrap();
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    let lost = lost[0][0].as_u64().unwrap()..lost[0][1].as_u64().unwrap();
+    assert!(lost.start > 0 && lost.end < 100, "{lost:?}");
+    let offsets: Vec<u64> = place
+        .ok("consume data/t -f %o\\n")
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect();
+    let expected: Vec<u64> = (0..100).filter(|offset| !lost.contains(offset)).collect();
+    assert_eq!(offsets, expected);
+}
+
+#[test]
 fn nothing_to_repair_and_misuse() {
     let place = Place::new();
     std::fs::create_dir(place.path("data")).unwrap();

@@ -23,10 +23,13 @@ impl Seen {
     }
 }
 
+/// Records by their offsets.
+pub(crate) type Records = BTreeMap<i64, Seen>;
+
 /// A partition.
 #[derive(Debug, Default)]
 pub(crate) struct Content {
-    pub(crate) records: BTreeMap<i64, Seen>,
+    pub(crate) records: Records,
     /// Each batch: its bytes and its records' offsets.
     pub(crate) batches: Vec<(Vec<u8>, Vec<i64>)>,
     /// Where reading ended before the end.
@@ -124,6 +127,26 @@ pub(crate) fn intact(original: &Content, damaged: &Files, partition: &str) -> BT
         .filter(|(bytes, _)| is_there(bytes))
         .flat_map(|(_, offsets)| offsets.iter().copied())
         .collect()
+}
+
+/// The records of each batch with a right CRC that only the damaged logs have.
+pub(crate) fn changed(original: &Content, damaged: &Files, partition: &str) -> Vec<Records> {
+    let mut changed = Vec::new();
+    for (_, log) in logs(damaged, partition) {
+        let mut at = 0;
+        while at + 17 <= log.len() {
+            let size = 12 + layout::int(&log[at + 8..at + 12]).max(0) as usize;
+            let Some(bytes) = log.get(at..at + size) else {
+                break;
+            };
+            let is_known = original.batches.iter().any(|(known, _)| known == bytes);
+            if !is_known && let Ok((_, records)) = batch(bytes, &mut -1) {
+                changed.push(records.into_iter().collect());
+            }
+            at += size;
+        }
+    }
+    changed
 }
 
 /// Every file below a directory.

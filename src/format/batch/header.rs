@@ -349,4 +349,31 @@ impl Header {
         let crc = crc32c(&batch[ATTRIBUTES_AT..]);
         batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
     }
+
+    /// Writes the fields in which it differs from the header that stands in `batch`, and
+    /// the CRC. What [`Header::parse`] takes for absent stays as it is.
+    ///
+    /// # Panics
+    /// As [`Header::write`]; and if no header stands there.
+    pub(crate) fn amend(&self, batch: &mut [u8]) {
+        let there = Self::parse(batch).expect("a header stands there");
+        let raw: [u8; HEADER_SIZE] = *batch.first_chunk().expect("a whole header");
+        self.write(batch);
+        let mut keep = |same: bool, bytes: std::ops::Range<usize>| {
+            if same {
+                batch[bytes.clone()].copy_from_slice(&raw[bytes]);
+            }
+        };
+        let (base, max) = (there.base_timestamp, there.max_timestamp);
+        keep(
+            base == self.base_timestamp,
+            BASE_TIMESTAMP_AT..MAX_TIMESTAMP_AT,
+        );
+        keep(max == self.max_timestamp, MAX_TIMESTAMP_AT..PRODUCER_ID_AT);
+        let same_producer =
+            (there.producer, there.stray_sequence) == (self.producer, self.stray_sequence);
+        keep(same_producer, PRODUCER_ID_AT..COUNT_AT);
+        let crc = crc32c(&batch[ATTRIBUTES_AT..]);
+        batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+    }
 }

@@ -5,7 +5,6 @@ use crate::format::batch::{Attributes, HEADER_SIZE, Header, Scratch, UncheckedBa
 use crate::format::batch_builder::{BatchBuilder, Seal};
 use crate::format::metadata::{MetadataRecord, NoOpRecord};
 use crate::format::{LeaderEpoch, Offset};
-use crate::log::verify::Check;
 use std::ops::Range;
 
 /// Offsets that one batch spans at most.
@@ -113,43 +112,12 @@ pub(super) fn with_right_end(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut scratch = Scratch::new();
     let last = batch.records(&mut scratch).ok()?.last()?.ok()?;
     header.last_offset = last.offset;
-    let mut bytes = bytes.to_vec();
-    header.write(&mut bytes);
-    Some(bytes)
+    Some(amended(bytes, &header))
 }
 
-/// A batch whose CRC is right and whose header contradicts its records or its
-/// neighbours, with a header that does not. `None` where nothing can be done.
-pub(super) fn with_right_header(
-    bytes: &[u8],
-    checks: impl Iterator<Item = Check>,
-) -> Option<Vec<u8>> {
-    let batch = UncheckedBatch::parse(bytes).ok()?.check().ok()?;
-    let mut header = *batch.header();
-    let mut changed = false;
-    for check in checks {
-        match check {
-            Check::Timestamp if !header.attributes.is_append_time() => {
-                let mut scratch = Scratch::new();
-                let mut latest = None;
-                for record in batch.records(&mut scratch).ok()? {
-                    latest = latest.max(record.ok()?.timestamp);
-                }
-                header.max_timestamp = latest;
-                changed = true;
-            }
-            // The records are whole; their producer's word about their order is not.
-            Check::Sequence | Check::BatchHeader if !header.attributes.is_transactional() => {
-                header.producer = None;
-                header.stray_sequence = None;
-                changed = true;
-            }
-            _ => {}
-        }
-    }
-    changed.then(|| {
-        let mut bytes = bytes.to_vec();
-        header.write(&mut bytes);
-        bytes
-    })
+/// A batch with another header.
+pub(super) fn amended(bytes: &[u8], header: &Header) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    header.amend(&mut bytes);
+    bytes
 }

@@ -6,11 +6,13 @@
 //! the CRC itself ([`mend`]). Damage among the records is only touched where the
 //! caller wants records saved from it.
 
-use super::units::Unit;
+use super::headless::{self, Headless};
+use super::units::{Trust, Unit};
 use crate::format::Offset;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::batch::{HEADER_SIZE, Header, LOG_OVERHEAD, PREFIX_SIZE, Prefix};
 use crate::format::mend::{Mended, mend};
+use std::fmt;
 use std::ops::Range;
 
 /// A damaged batch, or bytes that were perhaps one.
@@ -27,10 +29,43 @@ pub(super) enum Found {
 pub(super) enum Cure {
     /// Fields outside the CRC.
     Fields,
+    /// It was found by its CRC alone; whether its offset is to be believed.
+    Front { is_offset_whole: bool },
     /// This byte of the batch, by these bits.
     Byte { at: usize, flipped: u8 },
-    /// Some of its records were left out.
-    Part { kept: usize, of: usize },
+    /// Some of its records were left out: those of these offsets.
+    Part {
+        kept: usize,
+        of: usize,
+        lost: Range<i64>,
+    },
+}
+
+impl Cure {
+    /// What the batch's own word about its offset is worth.
+    pub(super) const fn trust(&self) -> Trust {
+        match self {
+            Self::Fields => Trust::Doubtful,
+            Self::Front {
+                is_offset_whole: false,
+            } => Trust::Unknown,
+            _ => Trust::Stored,
+        }
+    }
+}
+
+impl fmt::Display for Cure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fields => write!(f, "corrected the header; its CRC fits"),
+            Self::Front { .. } => write!(f, "found by its CRC, its front damaged"),
+            Self::Byte { at, flipped } if flipped.count_ones() == 1 => {
+                write!(f, "corrected a flipped bit of byte {at}; its CRC fits")
+            }
+            Self::Byte { at, .. } => write!(f, "corrected byte {at}; its CRC fits"),
+            Self::Part { kept, of, .. } => write!(f, "kept {kept} of its {of} records"),
+        }
+    }
 }
 
 /// What is left of a batch that is lost.
@@ -46,16 +81,68 @@ pub(super) struct Claim {
     pub(super) curable: bool,
 }
 
+impl Claim {
+    /// Of bytes that nothing is known of.
+    pub(super) const fn of(segment: Offset, bytes: Range<u64>) -> Self {
+        Self {
+            segment,
+            bytes,
+            header: None,
+            curable: false,
+        }
+    }
+}
+
 /// Looks into a hole that begins at `position`. `partial`: also saves records where
 /// others of the batch are damaged.
 pub(super) fn look(segment: Offset, position: u64, bytes: &[u8], partial: bool) -> Vec<Found> {
-    split(bytes)
-        .into_iter()
-        .map(|part| {
-            let at = position + part.start as u64;
-            one(segment, at, &bytes[part], partial)
-        })
-        .collect()
+    let mut found = Vec::new();
+    for part in split(bytes) {
+        let at = position + part.start as u64;
+        let part = &bytes[part];
+        match one(segment, at, part, partial) {
+            mended @ Found::Mended(_, Cure::Fields | Cure::Byte { .. }) => found.push(mended),
+            other => match headless::find(part) {
+                none if none.is_empty() => found.push(other),
+                batches => around(&mut found, segment, at, part, batches, partial),
+            },
+        }
+    }
+    found
+}
+
+/// Batches that were found by their CRC, and what stands between them.
+fn around(
+    found: &mut Vec<Found>,
+    segment: Offset,
+    position: u64,
+    part: &[u8],
+    batches: Vec<Headless>,
+    partial: bool,
+) {
+    let mut end = 0;
+    let between = |found: &mut Vec<Found>, rest: Range<usize>| {
+        if !rest.is_empty() {
+            let at = position + rest.start as u64;
+            found.push(one(segment, at, &part[rest], partial));
+        }
+    };
+    for Headless {
+        place,
+        bytes,
+        is_offset_whole,
+    } in batches
+    {
+        let within = position + place.start as u64..position + place.end as u64;
+        let Some(mut unit) = unit_of(segment, within.start, within, &bytes) else {
+            continue;
+        };
+        between(found, end..place.start);
+        end = place.end;
+        unit.mended = Some(bytes.into_boxed_slice());
+        found.push(Found::Mended(unit, Cure::Front { is_offset_whole }));
+    }
+    between(found, end..part.len());
 }
 
 /// The batches that a hole is made of, as far as their lengths tell.
@@ -103,8 +190,15 @@ fn one(segment: Offset, position: u64, bytes: &[u8], partial: bool) -> Found {
         Some(Mended::Part { .. }) if !partial => return lost(false),
         Some(Mended::Exact { bytes, at, flipped }) => mended(bytes, Cure::Byte { at, flipped }),
         Some(Mended::Part {
-            bytes, kept, of, ..
-        }) => mended(bytes, Cure::Part { kept, of }),
+            bytes,
+            kept,
+            of,
+            deltas,
+            ..
+        }) => {
+            let lost = deltas;
+            mended(bytes, Cure::Part { kept, of, lost })
+        }
     };
     found.unwrap_or_else(|| lost(false))
 }

@@ -1,11 +1,9 @@
 //! Which batches of a damaged partition make up its log.
 //!
-//! The base offset of a batch lies outside its CRC, and batches may stand in the
-//! wrong place, twice, or in two segments. First, a batch whose offset contradicts
-//! both neighbours, which leave room for exactly its span, gets the offset that
-//! fits. Then the ascending chain of batches, in the order of the files, that holds
-//! the most records is taken for the log; a batch outside of it is put where its
-//! offsets are missing, or left out because others have them.
+//! Batches may stand in the wrong place, twice, or in two segments. The ascending
+//! chain of batches, in the order of the files, that holds the most records is taken
+//! for the log; a batch outside of it is put where its offsets are missing, or left
+//! out because others have them.
 
 use super::units::Unit;
 use std::collections::HashMap;
@@ -19,66 +17,6 @@ pub(super) struct Chosen {
     pub(super) duplicates: Vec<usize>,
     /// Batches whose offsets others have, or that are at no possible one.
     pub(super) misplaced: Vec<usize>,
-}
-
-/// Corrects base offsets that cannot be right. `end` is the offset behind the log's
-/// last batch, where something beside the log tells it.
-pub(super) fn correct_offsets(units: &mut [Unit], first: i64, end: Option<i64>) {
-    let mut prints = HashMap::<u32, u32>::new();
-    for unit in units.iter() {
-        *prints.entry(unit.print).or_default() += 1;
-    }
-    for at in 0..units.len() {
-        let before = match at.checked_sub(1) {
-            Some(before) if adjacent(&units[before], &units[at]) => units[before].next(),
-            None if units[at].bytes.start == 0 => first,
-            // A segment is named after its first offset.
-            Some(_) if units[at].bytes.start == 0 => units[at].segment.get(),
-            _ => continue,
-        };
-        let unit = &units[at];
-        let behind = match units.get(at + 1) {
-            Some(behind) if adjacent(unit, behind) => Some(behind.base),
-            Some(behind) if behind.bytes.start == 0 => Some(behind.segment.get()),
-            Some(_) => None,
-            None => end,
-        };
-        // At the end, where nothing tells what comes, one bit may explain it.
-        let one_bit = unit.base < before && (unit.base ^ before).count_ones() == 1;
-        let fits = behind.map_or(one_bit, |behind| behind - before == unit.span);
-        if unit.base != before && fits && prints[&unit.print] == 1 {
-            units[at].base = before;
-        }
-    }
-}
-
-/// Corrects leader epochs that differ from those of both neighbours, or from the
-/// one that `told` has for the offset.
-pub(super) fn correct_epochs(units: &mut [Unit], told: impl Fn(i64) -> Option<i32>) {
-    let epoch = |unit: &Unit| unit.epoch.map_or(-1, |epoch| epoch.get());
-    for at in 0..units.len() {
-        if units[at].magic < 2 {
-            continue;
-        }
-        let own = epoch(&units[at]);
-        let v2 = |unit: &&Unit| unit.magic == 2;
-        let before = at.checked_sub(1).map(|before| &units[before]).filter(v2);
-        let behind = units.get(at + 1).filter(v2);
-        let right = match (before.map(epoch), behind.map(epoch)) {
-            (Some(before), Some(behind)) if before == behind => Some(before),
-            (Some(before), Some(behind)) if (before..=behind).contains(&own) => None,
-            (before, behind) => told(units[at].base).or_else(|| match (before, behind) {
-                (Some(before), _) if own < before => Some(before),
-                (_, Some(behind)) if own > behind => before.or(Some(behind)),
-                _ => None,
-            }),
-        };
-        if let Some(right) = right
-            && right != own
-        {
-            units[at].epoch = crate::format::LeaderEpoch::from_wire(right);
-        }
-    }
 }
 
 /// Chooses the log. Nothing is put behind the chain's own end but what follows it
@@ -129,11 +67,6 @@ pub(super) fn choose(units: &[Unit]) -> Chosen {
     chosen
 }
 
-/// Whether one stands right behind the other, in the same file.
-fn adjacent(one: &Unit, other: &Unit) -> bool {
-    one.segment == other.segment && one.bytes.end == other.bytes.start
-}
-
 /// The ascending, non-overlapping subsequence with the most records.
 fn heaviest_chain(units: &[Unit]) -> Vec<bool> {
     let ascending = units
@@ -181,27 +114,8 @@ fn heaviest_chain(units: &[Unit]) -> Vec<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::units::of_ten as units;
     use super::*;
-    use crate::format::Offset;
-
-    /// Batches of ten records, ten bytes each, in one file.
-    fn units(bases: &[i64]) -> Vec<Unit> {
-        let unit = |(at, base): (usize, &i64)| Unit {
-            segment: Offset::ZERO,
-            bytes: at as u64 * 10..at as u64 * 10 + 10,
-            base: *base,
-            stored_base: *base,
-            span: 10,
-            epoch: crate::format::LeaderEpoch::from_wire(0),
-            stored_epoch: None,
-            records: 10,
-            magic: 2,
-            print: *base as u32,
-            intact: true,
-            mended: None,
-        };
-        bases.iter().enumerate().map(unit).collect()
-    }
 
     fn bases(units: &[Unit], places: &[usize]) -> Vec<i64> {
         places.iter().map(|at| units[*at].base).collect()
@@ -214,31 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_contradicts_both_neighbours_is_corrected() {
-        let mut up = units(&[0, 10 + (1 << 40), 20]);
-        correct_offsets(&mut up, 0, None);
-        assert_eq!(bases(&up, &[0, 1, 2]), [0, 10, 20]);
-        let mut down = units(&[0, 2, 20]);
-        correct_offsets(&mut down, 0, None);
-        assert_eq!(bases(&down, &[0, 1, 2]), [0, 10, 20]);
-        let mut first = units(&[77, 10, 20]);
-        correct_offsets(&mut first, 0, None);
-        assert_eq!(bases(&first, &[0, 1, 2]), [0, 10, 20]);
-    }
-
-    #[test]
-    fn the_last_offset_is_corrected_where_the_end_is_known() {
-        let mut last = units(&[0, 10, 84]);
-        correct_offsets(&mut last, 0, None);
-        assert_eq!(last[2].base, 84);
-        correct_offsets(&mut last, 0, Some(30));
-        assert_eq!(last[2].base, 20);
-    }
-
-    #[test]
     fn a_batch_in_place_of_a_lost_one_stays_a_duplicate() {
-        let mut twice = units(&[0, 10, 10, 30]);
-        correct_offsets(&mut twice, 0, None);
+        let twice = units(&[0, 10, 10, 30]);
         let chosen = choose(&twice);
         assert_eq!(bases(&twice, &chosen.log), [0, 10, 30]);
         assert_eq!(chosen.duplicates.len(), 1);
@@ -267,30 +158,5 @@ mod tests {
         let chosen = choose(&far);
         assert_eq!(bases(&far, &chosen.log), [0, 10, 20]);
         assert_eq!(chosen.misplaced, [1]);
-    }
-
-    #[test]
-    fn an_epoch_that_goes_back_or_ahead_is_corrected() {
-        let mut units = units(&[0, 10, 20, 30]);
-        let epoch = |units: &mut [Unit], epochs: [i32; 4]| {
-            for (unit, epoch) in units.iter_mut().zip(epochs) {
-                unit.epoch = crate::format::LeaderEpoch::from_wire(epoch);
-            }
-        };
-        let epochs = |units: &[Unit]| -> Vec<i32> {
-            units
-                .iter()
-                .map(|u| u.epoch.map_or(-1, |e| e.get()))
-                .collect()
-        };
-        epoch(&mut units, [1, 9, 1, 2]);
-        correct_epochs(&mut units, |_| None);
-        assert_eq!(epochs(&units), [1, 1, 1, 2]);
-        epoch(&mut units, [1, 1, 0, 2]);
-        correct_epochs(&mut units, |offset| Some(if offset >= 20 { 2 } else { 1 }));
-        assert_eq!(epochs(&units), [1, 1, 2, 2]);
-        epoch(&mut units, [1, 1, 2, 6]);
-        correct_epochs(&mut units, |offset| Some(if offset >= 20 { 2 } else { 1 }));
-        assert_eq!(epochs(&units), [1, 1, 2, 2]);
     }
 }

@@ -20,57 +20,78 @@ pub struct Undone {
     pub changes: usize,
 }
 
-/// Undoes the latest repair of a place. Durable when it returns. Where files
-/// changed since, `force` says that this is to be lost.
+/// Undoes the latest repair of a place: of a data directory, or of each partition where
+/// they stand alone. Durable when it returns. Where files changed since, `force` says
+/// that this is to be lost.
 ///
 /// # Errors
-/// `Invalid` where there is nothing to undo, or something would be lost.
-pub fn undo(host: &Arc<dyn Host>, place: &Place, force: bool) -> Result<Undone> {
+/// `Invalid` where there is nothing to undo, or something would be lost: nothing is
+/// touched then.
+pub fn undo(host: &Arc<dyn Host>, place: &Place, force: bool) -> Result<Vec<Undone>> {
     let data = host
         .canonical(&place.data)
         .map_err(LogError::io("find", &place.data))?;
     let _held = hold(&**host, &data)?;
-    let mut found = Vec::new();
-    if place.is_data {
-        found = sidecars(&**host, &data)?;
-    } else {
+    let mut kept = Vec::new();
+    if !place.is_data {
         for (_, directory) in &place.partitions {
             let directory = data.join(directory.file_name().unwrap_or_default());
-            found.extend(sidecars(&**host, &directory)?);
+            kept.extend(latest(&**host, &directory)?);
         }
-        found.extend(sidecars(&**host, &data)?);
     }
-    let latest = found.into_iter().find_map(|sidecar| match sidecar.holds {
-        Holds::Originals(journal) => Some((sidecar.path, journal)),
-        Holds::Nothing => None,
-    });
-    let Some((sidecar, journal)) = latest else {
+    if kept.is_empty() {
+        kept.extend(latest(&**host, &data)?);
+    }
+    if kept.is_empty() {
         return Err(LogError::Invalid(format!(
             "{}: nothing to undo: expected a directory NAME.repair-N beside it with the originals, found none",
             data.display()
         )));
-    };
-    if !force && let Some(changed) = changed_since(&**host, &journal)? {
-        return Err(LogError::Invalid(format!(
-            "{}: {changed}, since the repair; undoing it would lose that. --force undoes it all the same",
-            journal.directory.display()
-        )));
     }
-    let held = journal.held(&sidecar);
+    for Kept { journal, .. } in &kept {
+        if !force && let Some(changed) = changed_since(&**host, journal)? {
+            return Err(LogError::Invalid(format!(
+                "{}: {changed}, since the repair; undoing it would lose that. --force undoes it all the same",
+                journal.directory.display()
+            )));
+        }
+    }
+    kept.iter().map(|kept| put_back(&**host, kept)).collect()
+}
+
+/// A sidecar with originals.
+struct Kept {
+    sidecar: PathBuf,
+    journal: Journal,
+}
+
+/// The latest sidecar of a directory that holds originals.
+fn latest(host: &dyn Host, directory: &Path) -> Result<Option<Kept>> {
+    let found = sidecars(host, directory)?.into_iter();
+    let mut originals = found.filter_map(|sidecar| match sidecar.holds {
+        Holds::Originals(journal) => Some(Kept {
+            sidecar: sidecar.path,
+            journal: *journal,
+        }),
+        Holds::Nothing => None,
+    });
+    Ok(originals.next())
+}
+
+fn put_back(host: &dyn Host, Kept { sidecar, journal }: &Kept) -> Result<Undone> {
+    let held = journal.held(sidecar);
     for shared in &journal.shared {
-        shorten(&**host, &held.join(&shared.path), shared.length)?;
+        shorten(host, &held.join(&shared.path), shared.length)?;
     }
-    host.sync_all(&sidecar)
-        .map_err(LogError::io("sync", &sidecar))?;
+    host.sync_all(sidecar)
+        .map_err(LogError::io("sync", sidecar))?;
     host.exchange(&held, &journal.directory)
         .map_err(LogError::io("exchange", &journal.directory))?;
-    for above in [
-        sidecar.as_path(),
-        journal.directory.parent().unwrap_or(Path::new("/")),
-    ] {
+    let above = journal.directory.parent().unwrap_or(Path::new("/"));
+    for above in [sidecar.as_path(), above] {
         host.sync_dir(above).map_err(LogError::io("sync", above))?;
     }
-    remove_tree(&**host, &sidecar)?;
+    remove_tree(host, sidecar)?;
     Ok(Undone {
         directory: journal.directory.clone(),
         time_ms: journal.time_ms,

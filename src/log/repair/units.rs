@@ -33,6 +33,23 @@ pub(super) struct Unit {
     pub(super) intact: bool,
     /// Its bytes, where they are not those of the file.
     pub(super) mended: Option<Box<[u8]>>,
+    /// Whether its offset is to be believed.
+    pub(super) trust: Trust,
+    /// Its header, where it has magic 2.
+    pub(super) header: Option<Header>,
+    /// Of which offsets, counted from its base, the records could not be saved.
+    pub(super) lost: Option<Range<i64>>,
+}
+
+/// What a batch's own word about its offset is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Nothing in front of its CRC was damaged.
+    Stored,
+    /// Something was: a neighbour must say the same.
+    Doubtful,
+    /// It says nothing: the neighbours alone tell.
+    Unknown,
 }
 
 /// What stands in a segment, in order.
@@ -57,6 +74,12 @@ impl Unit {
     /// The offset behind it.
     pub(super) const fn next(&self) -> i64 {
         self.base.saturating_add(self.span)
+    }
+
+    /// The offsets of records that could not be saved from it.
+    pub(super) fn lost_offsets(&self) -> Option<Range<Offset>> {
+        let lost = self.lost.as_ref().filter(|lost| !lost.is_empty())?;
+        Some(Offset::new(self.base + lost.start)..Offset::new(self.base + lost.end))
     }
 
     /// From an entry of a message set, which may wrap others.
@@ -85,6 +108,9 @@ impl Unit {
             print: header.crc,
             intact: true,
             mended: None,
+            trust: Trust::Stored,
+            header: None,
+            lost: None,
         })
     }
 
@@ -103,6 +129,9 @@ impl Unit {
             print: header.crc,
             intact: true,
             mended: None,
+            trust: Trust::Stored,
+            header: Some(*header),
+            lost: None,
         }
     }
 }
@@ -149,4 +178,27 @@ impl Observer for Collector {
     fn hole(&mut self, hole: &Hole, _: &mut Report<'_>) {
         self.add(|inventory| inventory.items.push(Item::Hole(hole.clone())));
     }
+}
+
+/// Batches of ten records, ten bytes each, in one file.
+#[cfg(test)]
+pub(super) fn of_ten(bases: &[i64]) -> Vec<Unit> {
+    let unit = |(at, base): (usize, &i64)| Unit {
+        segment: Offset::ZERO,
+        bytes: at as u64 * 10..at as u64 * 10 + 10,
+        base: *base,
+        stored_base: *base,
+        span: 10,
+        epoch: LeaderEpoch::from_wire(0),
+        stored_epoch: None,
+        records: 10,
+        magic: 2,
+        print: *base as u32,
+        intact: true,
+        mended: None,
+        trust: Trust::Stored,
+        header: None,
+        lost: None,
+    };
+    bases.iter().enumerate().map(unit).collect()
 }

@@ -53,12 +53,17 @@ pub(super) fn outcome(options: &RepairOptions, plan: &Plan, outcome: &Outcome<'_
 }
 
 /// Prints what was taken back.
-pub(super) fn undone(undone: &Undone) -> Result<()> {
+pub(super) fn undone(undone: &[Undone]) -> Result<()> {
+    let one = |undone: &Undone| {
+        json!({
+            "directory": undone.directory.to_string_lossy(),
+            "repairedAt": undone.time_ms,
+            "changes": undone.changes,
+        })
+    };
     let value = json!({
         "version": 1,
-        "undone": undone.directory.to_string_lossy(),
-        "repairedAt": undone.time_ms,
-        "changes": undone.changes,
+        "undone": undone.iter().map(one).collect::<Vec<_>>(),
     });
     print(format!("{value:#}\n").as_bytes())
 }

@@ -136,11 +136,16 @@ fn records(
         .unpacked(&mut memory.v2)
         .map_err(|error| Fault::of(error, Check::Compression, Severity::Loss))?;
     let records = batch.check_records(payload);
-    judge_records(batch, records, compressed)?;
-    if header.attributes.is_control() {
-        *marker = control(batch, memory)?;
+    let readable = records.is_ok();
+    let judged = judge_records(batch, records, compressed);
+    if readable && header.attributes.is_control() {
+        // What is odd about a marker does not keep it from ending the transaction.
+        match control(batch, memory) {
+            Ok(found) => *marker = found,
+            Err(fault) => return judged.and(Err(fault)),
+        }
     }
-    Ok(())
+    judged
 }
 
 /// What the records of a batch add up to, against its header.

@@ -6,6 +6,7 @@ mod dispatch;
 mod order;
 mod partition;
 mod piece;
+pub(crate) mod producers;
 mod resync;
 #[cfg(test)]
 mod tests;

@@ -5,15 +5,11 @@
 //! walk goes on as if it had said nothing.
 
 use super::batch::{Checked, Fault};
-use crate::format::batch::{Header, Producer, sequence_after};
-use crate::format::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
+use super::producers::Producers;
+use crate::format::batch::Header;
+use crate::format::{LeaderEpoch, Offset};
 use crate::log::verify::{Check, Context, Severity};
-use std::collections::HashMap;
 use std::ops::Range;
-
-/// Kafka may forget a producer that was silent for longer (a day, unless configured),
-/// and then takes any sequence from it.
-const REMEMBERED_MS: i64 = 3_600_000;
 
 /// What the walk over a partition has seen.
 pub(super) struct Order {
@@ -28,18 +24,9 @@ pub(super) struct Order {
     segment: Offset,
     /// The segment was found to be in the wrong place.
     segment_reported: bool,
-    producers: HashMap<ProducerId, Writer>,
+    producers: Producers,
     /// Whether anything shows that records were removed by the cleaner.
     pub(super) cleaned: bool,
-}
-
-/// What a producer did last.
-struct Writer {
-    epoch: ProducerEpoch,
-    last_sequence: Option<i32>,
-    time: Option<Timestamp>,
-    /// The first offset of its open transaction.
-    open: Option<Offset>,
 }
 
 /// What stands behind a batch, as far as it can be told without checking it.
@@ -70,7 +57,7 @@ impl Order {
             displaced: None,
             segment: Offset::ZERO,
             segment_reported: false,
-            producers: HashMap::new(),
+            producers: Producers::default(),
             cleaned: false,
         }
     }
@@ -121,7 +108,7 @@ impl Order {
     /// Bytes that are no batch, and the offset of what stands behind them.
     pub(super) fn hole(&mut self, next: Option<Offset>) {
         self.forgiving = true;
-        self.producers.clear();
+        self.producers.forget();
         if let Some(next) = next
             && self.next.is_none_or(|own| next > own)
         {
@@ -138,7 +125,9 @@ impl Order {
             }
             if verdict.fault.is_none() && !verdict.same_run {
                 verdict.fault = self.leader_epoch(header, behind);
-                let fault = self.producer(header, checked.marker);
+                let is_marker = checked.marker.is_some();
+                let dense = self.gaps_are_lost();
+                let fault = self.producers.batch(header, is_marker, dense);
                 verdict.intact = verdict.fault.is_none();
                 verdict.fault = verdict.fault.or(fault);
             }
@@ -199,11 +188,11 @@ impl Order {
             if !self.forgiving && self.displaced.as_ref() != Some(&(next..first)) {
                 verdict.gap = Some(next..first);
                 if self.gaps_are_lost() {
-                    self.producers.clear();
+                    self.producers.forget();
                 }
             } else {
                 // Told of already: sequences that are missing there are no news.
-                self.producers.clear();
+                self.producers.forget();
             }
         }
         if let Some(fault) = ends_too_late(checked, behind) {
@@ -245,7 +234,7 @@ impl Order {
     fn displace(&mut self, offsets: Range<Offset>) {
         self.displaced = Some(offsets);
         self.forgiving = true;
-        self.producers.clear();
+        self.producers.forget();
     }
 
     const fn accept(&mut self, last: Offset) {
@@ -280,65 +269,6 @@ impl Order {
         self.epoch = own;
         None
     }
-
-    fn producer(&mut self, header: &Header, marker: Option<(bool, i32)>) -> Option<Fault> {
-        let producer = header.producer?;
-        let writer = self.producers.get(&producer.id);
-        let fault = writer.and_then(|writer| {
-            epoch_order(writer, producer)
-                .or_else(|| transaction_order(writer, header, producer))
-                .or_else(|| self.sequence_order(writer, header, producer))
-        });
-        let writer = self.producers.entry(producer.id).or_insert(Writer {
-            epoch: producer.epoch,
-            last_sequence: None,
-            time: None,
-            open: None,
-        });
-        if producer.epoch > writer.epoch {
-            writer.last_sequence = None;
-        }
-        writer.epoch = writer.epoch.max(producer.epoch);
-        writer.time = header.max_timestamp;
-        if header.attributes.is_control() {
-            // A compacted log may hold a marker that says nothing any more.
-            if marker.is_some() || header.record_count == 0 {
-                writer.open = None;
-            }
-            return fault;
-        }
-        writer.last_sequence = header.last_sequence();
-        if header.attributes.is_transactional() && header.record_count > 0 {
-            writer.open = writer.open.or(Some(header.base_offset));
-        }
-        fault
-    }
-
-    fn sequence_order(
-        &self,
-        writer: &Writer,
-        header: &Header,
-        producer: Producer,
-    ) -> Option<Fault> {
-        let (first, last) = (producer.base_sequence?, writer.last_sequence?);
-        let expected = sequence_after(last, 1);
-        let silent = header.max_timestamp?.get() - writer.time?.get();
-        let is_new = producer.epoch != writer.epoch || first == 0 || silent.abs() > REMEMBERED_MS;
-        if first == expected || is_new {
-            return None;
-        }
-        let ahead = (i64::from(first) - i64::from(expected)).rem_euclid(1 << 31) < 1 << 30;
-        // The cleaner may have taken the batches between.
-        if ahead && !self.gaps_are_lost() {
-            return None;
-        }
-        Some(fault(
-            Check::Sequence,
-            Some(53..57),
-            format!("sequence {expected} of producer {}", producer.id),
-            first.to_string(),
-        ))
-    }
 }
 
 /// A batch that says to end behind the start of the next one, which its count of
@@ -354,39 +284,6 @@ fn ends_too_late(checked: &Checked, behind: Behind) -> Option<Fault> {
             Some(23..27),
             format!("a last offset before {next}, where the next batch starts"),
             last.to_string(),
-        )
-    })
-}
-
-fn epoch_order(writer: &Writer, producer: Producer) -> Option<Fault> {
-    (producer.epoch < writer.epoch).then(|| {
-        fault(
-            Check::Sequence,
-            Some(51..53),
-            format!(
-                "epoch {} or later of producer {}",
-                writer.epoch, producer.id
-            ),
-            producer.epoch.to_string(),
-        )
-    })
-}
-
-fn transaction_order(writer: &Writer, header: &Header, producer: Producer) -> Option<Fault> {
-    let open = writer.open?;
-    let outside = !header.attributes.is_transactional()
-        && !header.attributes.is_control()
-        && header.record_count > 0
-        && producer.epoch == writer.epoch;
-    outside.then(|| {
-        fault(
-            Check::BatchHeader,
-            Some(21..23),
-            format!(
-                "a batch of the transaction that producer {} has open since {open}",
-                producer.id
-            ),
-            "one outside of it".to_owned(),
         )
     })
 }
@@ -411,7 +308,12 @@ impl Verdict {
     }
 }
 
-fn fault(check: Check, bytes: Option<Range<u64>>, expected: String, found: String) -> Fault {
+pub(super) fn fault(
+    check: Check,
+    bytes: Option<Range<u64>>,
+    expected: String,
+    found: String,
+) -> Fault {
     Fault {
         check,
         severity: Severity::Wrong,
