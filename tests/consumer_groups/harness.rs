@@ -36,6 +36,10 @@ impl Cluster {
         topic.1 = partitions;
     }
 
+    pub(crate) fn set_id(&mut self, name: &str, id: Uuid) {
+        self.topics.get_mut(name).expect("a topic of that name").0 = id;
+    }
+
     pub(crate) fn delete(&mut self, name: &str) {
         self.version += 1;
         self.topics.remove(name);

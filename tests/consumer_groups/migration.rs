@@ -304,7 +304,7 @@ fn an_empty_classic_group_of_any_kind_gives_way() {
     };
     let answer = server.upgrade(&classic, "a");
     assert_eq!(kinds(&answer.records), [-2, 5, 3, 7, 6, 8]);
-    assert_eq!(answer.response.member_epoch, 1);
+    assert_eq!(answer.response.member_epoch, 2);
 }
 
 #[test]

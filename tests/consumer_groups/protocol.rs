@@ -4,7 +4,7 @@ use crate::harness::{GROUP, Server, assigned, beat, beat_owning, join};
 use ottla::coordinator::consumer::config::ConsumerConfig;
 use ottla::coordinator::consumer::partitions::Partitions;
 use ottla::coordinator::consumer::{
-    Committer, ConsumerGroups, Context, GroupState, MemberState, Record,
+    Client, Committer, ConsumerGroups, Context, GroupState, MemberState, Record,
 };
 use ottla::format::consumer_offsets::{
     ConsumerGroupPartitionMetadataValue, GroupKey, GroupRecordKey, GroupRecordValue,
@@ -70,6 +70,64 @@ fn static_join(member: &str, instance: &str) -> ConsumerGroupHeartbeatRequest {
     }
 }
 
+/// The records are those that a broker wrote for the same requests, hash and all.
+#[test]
+fn records_are_those_of_a_broker() {
+    const MEMBER: &str = "/ineNIx+QZSzenWqZ3TMIw";
+    let json = |records: &[Record]| -> Vec<String> {
+        let line = |(key, value): &Record| match value {
+            None => format!("{} <DELETE>", key.to_json()),
+            Some(value) => format!("{} {}", key.to_json(), value.clone().at(0).to_json()),
+        };
+        records.iter().map(line).collect()
+    };
+    let mut server = Server::new(&[("events", 3)]);
+    server
+        .cluster
+        .set_id("events", "rEHrAl3xSPqd1yCUAGC2iA".parse().unwrap());
+    server.now_ms = 1_795_376_242_905;
+    let client = Client {
+        id: "rdkafka",
+        host: "/127.0.0.1",
+    };
+    let mut request = ConsumerGroupHeartbeatRequest {
+        group_id: "gold-848".to_owned(),
+        rebalance_timeout_ms: 300_000,
+        ..join(MEMBER, &["events"])
+    };
+    let context = Context {
+        now_ms: server.now_ms,
+        topics: &server.cluster,
+        config: &server.config,
+    };
+    let joined = server
+        .groups
+        .heartbeat(&request, 1, client, "made", context);
+    assert_eq!(
+        json(&joined.records),
+        [
+            r#"{"type":"5","data":{"groupId":"gold-848","memberId":"/ineNIx+QZSzenWqZ3TMIw"}} {"version":"0","data":{"instanceId":null,"rackId":null,"clientId":"rdkafka","clientHost":"/127.0.0.1","subscribedTopicNames":["events"],"subscribedTopicRegex":"","rebalanceTimeoutMs":300000,"serverAssignor":null,"classicMemberMetadata":null}}"#,
+            r#"{"type":"3","data":{"groupId":"gold-848"}} {"version":"0","data":{"epoch":2,"metadataHash":1505892124914967591}}"#,
+            r#"{"type":"7","data":{"groupId":"gold-848","memberId":"/ineNIx+QZSzenWqZ3TMIw"}} {"version":"0","data":{"topicPartitions":[{"topicId":"rEHrAl3xSPqd1yCUAGC2iA","partitions":[0,1,2]}]}}"#,
+            r#"{"type":"6","data":{"groupId":"gold-848"}} {"version":"0","data":{"assignmentEpoch":2,"assignmentTimestamp":1795376242905}}"#,
+            r#"{"type":"8","data":{"groupId":"gold-848","memberId":"/ineNIx+QZSzenWqZ3TMIw"}} {"version":"0","data":{"memberEpoch":2,"previousMemberEpoch":0,"state":0,"assignedPartitions":[{"topicId":"rEHrAl3xSPqd1yCUAGC2iA","partitions":[0,1,2],"assignmentEpochs":[2,2,2]}],"partitionsPendingRevocation":[]}}"#
+        ]
+    );
+    request.member_epoch = -1;
+    let left = server
+        .groups
+        .heartbeat(&request, 1, client, "made", context);
+    assert_eq!(
+        json(&left.records),
+        [
+            r#"{"type":"8","data":{"groupId":"gold-848","memberId":"/ineNIx+QZSzenWqZ3TMIw"}} <DELETE>"#,
+            r#"{"type":"7","data":{"groupId":"gold-848","memberId":"/ineNIx+QZSzenWqZ3TMIw"}} <DELETE>"#,
+            r#"{"type":"5","data":{"groupId":"gold-848","memberId":"/ineNIx+QZSzenWqZ3TMIw"}} <DELETE>"#,
+            r#"{"type":"3","data":{"groupId":"gold-848"}} {"version":"0","data":{"epoch":3}}"#
+        ]
+    );
+}
+
 #[test]
 fn the_first_member_gets_all() {
     let mut server = Server::new(&[("foo", 3)]);
@@ -82,13 +140,13 @@ fn the_first_member_gets_all() {
     assert_eq!(response.member_id.as_deref(), Some("a"));
     assert_eq!(
         (response.member_epoch, response.heartbeat_interval_ms),
-        (1, 5000)
+        (2, 5000)
     );
     let all = parts(&server, &[("foo", &[0, 1, 2])]);
     assert_eq!(assigned(response.assignment.as_ref().unwrap()), all);
     assert_eq!(server.group().state(), GroupState::Stable);
 
-    let (response, records) = server.send_and_log(&beat("a", 1));
+    let (response, records) = server.send_and_log(&beat("a", 2));
     ok(&response);
     assert_eq!((response.assignment, shown(&records).len()), (None, 0));
 }
@@ -108,7 +166,7 @@ fn partitions_are_given_up_before_they_are_given() {
         "current b",
     ];
     assert_eq!(shown(&records), expected);
-    assert_eq!(response.member_epoch, 2);
+    assert_eq!(response.member_epoch, 3);
     assert_eq!(
         assigned(response.assignment.as_ref().unwrap()),
         Partitions::new()
@@ -118,20 +176,20 @@ fn partitions_are_given_up_before_they_are_given() {
     assert_eq!(server.group().state(), GroupState::Reconciling);
 
     // It is told to give up two, and stays at its epoch until it has.
-    let response = server.send(&beat("a", 1));
+    let response = server.send(&beat("a", 2));
     let keeps = parts(&server, &[("foo", &[0, 1])]);
-    assert_eq!(response.member_epoch, 1);
+    assert_eq!(response.member_epoch, 2);
     assert_eq!(assigned(response.assignment.as_ref().unwrap()), keeps);
     assert_eq!(state(&server, "a"), MemberState::UnrevokedPartitions);
     let all = parts(&server, &[("foo", &[0, 1, 2, 3])]);
-    for request in [beat("a", 1), beat_owning("a", 1, &all)] {
-        assert_eq!(server.send(&request).member_epoch, 1);
-        assert_eq!(server.send(&beat("b", 2)).assignment, None);
+    for request in [beat("a", 2), beat_owning("a", 2, &all)] {
+        assert_eq!(server.send(&request).member_epoch, 2);
+        assert_eq!(server.send(&beat("b", 3)).assignment, None);
     }
-    let response = server.send(&beat_owning("a", 1, &keeps));
-    assert_eq!(response.member_epoch, 2);
+    let response = server.send(&beat_owning("a", 2, &keeps));
+    assert_eq!(response.member_epoch, 3);
     assert_eq!(state(&server, "a"), MemberState::Stable);
-    let response = server.send(&beat("b", 2));
+    let response = server.send(&beat("b", 3));
     let rest = parts(&server, &[("foo", &[2, 3])]);
     assert_eq!(assigned(response.assignment.as_ref().unwrap()), rest);
     assert_eq!(server.group().state(), GroupState::Stable);
@@ -143,28 +201,28 @@ fn epochs_are_held_against_the_member_s() {
     server.send(&join("a", &["foo"]));
     server.cluster.set("foo", 3);
     // The answer to this one is lost.
-    assert_eq!(server.send(&beat("a", 1)).member_epoch, 2);
-    refused(&mut server, &beat("a", 3), ErrorCode::FencedMemberEpoch);
-    refused(&mut server, &beat("a", 1), ErrorCode::FencedMemberEpoch);
+    assert_eq!(server.send(&beat("a", 2)).member_epoch, 3);
+    refused(&mut server, &beat("a", 4), ErrorCode::FencedMemberEpoch);
+    refused(&mut server, &beat("a", 2), ErrorCode::FencedMemberEpoch);
     let owned = parts(&server, &[("foo", &[0, 1])]);
-    assert_eq!(server.send(&beat_owning("a", 1, &owned)).member_epoch, 2);
+    assert_eq!(server.send(&beat_owning("a", 2, &owned)).member_epoch, 3);
     let too_much = parts(&server, &[("foo", &[0, 7])]);
     refused(
         &mut server,
-        &beat_owning("a", 1, &too_much),
+        &beat_owning("a", 2, &too_much),
         ErrorCode::FencedMemberEpoch,
     );
-    refused(&mut server, &beat("b", 1), ErrorCode::UnknownMemberId);
+    refused(&mut server, &beat("b", 2), ErrorCode::UnknownMemberId);
     // Fenced, it starts over with nothing, under its id.
     let response = server.send(&join("a", &["foo"]));
-    assert_eq!(response.member_epoch, 2);
+    assert_eq!(response.member_epoch, 3);
     assert_eq!(server.group().members().len(), 1);
 }
 
 #[test]
 fn a_group_that_is_not_there_is_joined_only() {
     let mut server = Server::new(&[("foo", 2)]);
-    refused(&mut server, &beat("a", 1), ErrorCode::GroupIdNotFound);
+    refused(&mut server, &beat("a", 2), ErrorCode::GroupIdNotFound);
     refused(&mut server, &beat("a", -1), ErrorCode::GroupIdNotFound);
     assert!(server.groups.get(GROUP).is_none());
 }
@@ -237,7 +295,7 @@ fn a_member_that_leaves_is_deleted_in_order() {
     );
     assert_eq!(
         (server.group().state(), server.group().epoch()),
-        (GroupState::Empty, 2)
+        (GroupState::Empty, 3)
     );
     assert_eq!(server.pass(100_000), [""; 0]);
 
@@ -297,10 +355,10 @@ fn a_static_member_comes_back_to_its_partitions() {
     let all = parts(&server, &[("foo", &[0, 1])]);
     assert_eq!(assigned(response.assignment.as_ref().unwrap()), all);
     // Nothing was rebalanced.
-    assert_eq!((server.group().epoch(), response.member_epoch), (1, 1));
+    assert_eq!((server.group().epoch(), response.member_epoch), (2, 2));
     refused(
         &mut server,
-        &leave("a", 1, "i"),
+        &leave("a", 2, "i"),
         ErrorCode::FencedInstanceId,
     );
     assert_eq!(server.replayed().get(GROUP), Some(server.group()));
@@ -317,8 +375,8 @@ fn silent_members_are_given_up() {
     server.pass(30_000);
     server.send(&join("b", &["foo"]));
     assert_eq!(server.pass(15_000), ["a"]);
-    let response = server.send(&beat("b", 2));
-    assert_eq!(response.member_epoch, 3);
+    let response = server.send(&beat("b", 3));
+    assert_eq!(response.member_epoch, 4);
     let all = parts(&server, &[("foo", &[0, 1])]);
     assert_eq!(assigned(response.assignment.as_ref().unwrap()), all);
     // A server that starts gives everybody a whole session again.
@@ -335,12 +393,12 @@ fn a_member_that_gives_nothing_up_is_given_up() {
     request.rebalance_timeout_ms = 10_000;
     server.send(&request);
     server.send(&join("b", &["foo"]));
-    server.send(&beat("a", 1));
+    server.send(&beat("a", 2));
     server.pass(9_000);
-    server.send(&beat("a", 1));
+    server.send(&beat("a", 2));
     assert_eq!(server.pass(999), [""; 0]);
     assert_eq!(server.pass(1), ["a"]);
-    refused(&mut server, &beat("a", 1), ErrorCode::UnknownMemberId);
+    refused(&mut server, &beat("a", 2), ErrorCode::UnknownMemberId);
 }
 
 #[test]
@@ -348,21 +406,21 @@ fn new_partitions_and_topics_raise_the_epoch() {
     let mut server = Server::new(&[("foo", 2), ("other", 1)]);
     server.send(&join("a", &["foo", "later"]));
     server.cluster.set("other", 9);
-    assert_eq!(shown(&server.send_and_log(&beat("a", 1)).1), [""; 0]);
+    assert_eq!(shown(&server.send_and_log(&beat("a", 2)).1), [""; 0]);
     server.cluster.set("foo", 3);
-    let (response, records) = server.send_and_log(&beat("a", 1));
+    let (response, records) = server.send_and_log(&beat("a", 2));
     assert_eq!(
         shown(&records),
         ["epoch", "target a", "targets", "current a"]
     );
-    assert_eq!(response.member_epoch, 2);
+    assert_eq!(response.member_epoch, 3);
     server.cluster.set("later", 1);
-    let response = server.send(&beat("a", 2));
+    let response = server.send(&beat("a", 3));
     let all = parts(&server, &[("foo", &[0, 1, 2]), ("later", &[0])]);
     assert_eq!(assigned(response.assignment.as_ref().unwrap()), all);
     // A restart alone changes nothing.
     server.restart();
-    assert_eq!(shown(&server.send_and_log(&beat("a", 3)).1), [""; 0]);
+    assert_eq!(shown(&server.send_and_log(&beat("a", 4)).1), [""; 0]);
 }
 
 #[test]
@@ -372,12 +430,12 @@ fn targets_are_not_made_more_often_than_configured() {
     server.send(&join("a", &["foo"]));
     let (response, records) = server.send_and_log(&join("b", &["foo"]));
     assert_eq!(shown(&records), ["member b", "epoch", "current b"]);
-    assert_eq!((response.member_epoch, server.group().epoch()), (1, 2));
+    assert_eq!((response.member_epoch, server.group().epoch()), (2, 3));
     assert_eq!(server.group().state(), GroupState::Assigning);
     server.pass(999);
-    assert_eq!(shown(&server.send_and_log(&beat("b", 1)).1), [""; 0]);
+    assert_eq!(shown(&server.send_and_log(&beat("b", 2)).1), [""; 0]);
     server.pass(1);
-    let (_, records) = server.send_and_log(&beat("b", 1));
+    let (_, records) = server.send_and_log(&beat("b", 2));
     assert_eq!(
         shown(&records),
         ["target a", "target b", "targets", "current b"]
@@ -406,13 +464,13 @@ fn regular_expressions_are_looked_up() {
     // New topics are found, but not looked for all the time.
     server.cluster.set("foo-2", 1);
     assert_eq!(
-        shown(&server.send_and_log(&beat("a", 1)).1),
+        shown(&server.send_and_log(&beat("a", 2)).1),
         ["regex foo-.*", "epoch", "target a", "targets", "current a"]
     );
     server.cluster.set("foo-3", 1);
-    assert_eq!(shown(&server.send_and_log(&beat("a", 2)).1), [""; 0]);
+    assert_eq!(shown(&server.send_and_log(&beat("a", 3)).1), [""; 0]);
     server.pass(10_001);
-    let response = server.send(&beat("a", 2));
+    let response = server.send(&beat("a", 3));
     let all = parts(
         &server,
         &[("foo-1", &[0]), ("foo-2", &[0]), ("foo-3", &[0])],
@@ -434,7 +492,7 @@ fn topics_that_are_not_asked_for_any_more_are_given_up_at_once() {
     let mut server = Server::new(&[("foo", 1), ("bar", 1)]);
     server.config.assignment_interval_ms = 1000;
     server.send(&join("a", &["foo", "bar"]));
-    let mut request = beat("a", 1);
+    let mut request = beat("a", 2);
     request.subscribed_topic_names = Some(vec!["bar".to_owned()]);
     let response = server.send(&request);
     let bar = parts(&server, &[("bar", &[0])]);
@@ -465,7 +523,7 @@ fn members_commit_and_fetch_with_their_epoch() {
     let mut server = Server::new(&[("foo", 2)]);
     server.send(&join("a", &["foo"]));
     server.cluster.set("foo", 3);
-    server.send(&beat("a", 1));
+    server.send(&beat("a", 2));
     let group = server.group();
     let foo = server.cluster.id("foo");
     let commit = |epoch, version, partition| {
@@ -483,13 +541,13 @@ fn members_commit_and_fetch_with_their_epoch() {
             .check(&foo, PartitionId::new(partition))
             .map_err(|failure| failure.code)
     };
-    assert_eq!(commit(2, 9, 2), Ok(()));
-    // Partition 0 was its own at epoch 1 already; 2 was not.
-    assert_eq!(commit(1, 9, 0), Ok(()));
-    assert_eq!(commit(1, 9, 2), Err(ErrorCode::StaleMemberEpoch));
-    assert_eq!(commit(1, 9, 7), Err(ErrorCode::StaleMemberEpoch));
-    assert_eq!(commit(3, 9, 0), Err(ErrorCode::StaleMemberEpoch));
-    assert_eq!(commit(2, 8, 0), Err(ErrorCode::UnsupportedVersion));
+    assert_eq!(commit(3, 9, 2), Ok(()));
+    // Partition 0 was its own at epoch 2 already; 2 was not.
+    assert_eq!(commit(2, 9, 0), Ok(()));
+    assert_eq!(commit(2, 9, 2), Err(ErrorCode::StaleMemberEpoch));
+    assert_eq!(commit(2, 9, 7), Err(ErrorCode::StaleMemberEpoch));
+    assert_eq!(commit(4, 9, 0), Err(ErrorCode::StaleMemberEpoch));
+    assert_eq!(commit(3, 8, 0), Err(ErrorCode::UnsupportedVersion));
     let other = |member_id, epoch, transactional| {
         let committer = Committer {
             member_id,
@@ -512,9 +570,9 @@ fn members_commit_and_fetch_with_their_epoch() {
             .map_err(|failure| failure.code)
     };
     assert_eq!(fetch(None, -1), Ok(()));
-    assert_eq!(fetch(Some("a"), 2), Ok(()));
-    assert_eq!(fetch(Some("a"), 1), Err(ErrorCode::StaleMemberEpoch));
-    assert_eq!(fetch(Some("b"), 1), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(fetch(Some("a"), 3), Ok(()));
+    assert_eq!(fetch(Some("a"), 2), Err(ErrorCode::StaleMemberEpoch));
+    assert_eq!(fetch(Some("b"), 2), Err(ErrorCode::UnknownMemberId));
     server.send(&beat("a", -1));
     let tool = Committer {
         member_id: "",
@@ -531,7 +589,7 @@ fn groups_are_described() {
     let mut server = Server::new(&[("foo", 2)]);
     server.send(&join("a", &["foo"]));
     server.send(&join("b", &["foo"]));
-    server.send(&beat("a", 1));
+    server.send(&beat("a", 2));
     let config = ConsumerConfig::default();
     let context = Context {
         now_ms: 1,
@@ -543,7 +601,7 @@ fn groups_are_described() {
         (group.error_code, group.group_state.as_str()),
         (0, "Reconciling")
     );
-    assert_eq!((group.group_epoch, group.assignment_epoch), (2, 2));
+    assert_eq!((group.group_epoch, group.assignment_epoch), (3, 3));
     assert_eq!(group.assignor_name, "uniform");
     let [a, b] = &group.members[..] else {
         panic!("{:?}", group.members)
@@ -552,7 +610,7 @@ fn groups_are_described() {
     assert_eq!(a.assignment.topic_partitions[0].partitions, [0, 1]);
     assert_eq!(a.target_assignment.topic_partitions[0].partitions, [0]);
     assert_eq!(a.target_assignment.topic_partitions[0].topic_name, "foo");
-    assert_eq!((a.member_epoch, b.member_epoch, b.member_type), (1, 2, 1));
+    assert_eq!((a.member_epoch, b.member_epoch, b.member_type), (2, 3, 1));
     assert_eq!(b.assignment.topic_partitions, []);
     assert_eq!(
         (b.client_id.as_str(), b.client_host.as_str()),
@@ -581,8 +639,8 @@ fn an_old_record_of_topics_is_deleted() {
         Some(GroupRecordValue::ConsumerGroupPartitionMetadata(value)),
     ));
     server.restart();
-    assert_eq!(shown(&server.send_and_log(&beat("a", 1)).1), ["-metadata"]);
-    assert_eq!(shown(&server.send_and_log(&beat("a", 1)).1), [""; 0]);
+    assert_eq!(shown(&server.send_and_log(&beat("a", 2)).1), ["-metadata"]);
+    assert_eq!(shown(&server.send_and_log(&beat("a", 2)).1), [""; 0]);
 }
 
 #[test]
@@ -592,7 +650,7 @@ fn all_partitions_have_an_owner_after_a_member_joins_again() {
     server.send(&join("b", &["foo"]));
     let response = server.send(&join("a", &["foo"]));
     let kept = assigned(response.assignment.as_ref().unwrap());
-    server.send(&beat("b", 2));
+    server.send(&beat("b", 3));
     let owners: BTreeSet<_> = (0..5)
         .map(|partition| {
             server

@@ -19,6 +19,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+/// The epoch of a group that nothing was written about. The first member raises it, as 0
+/// is what a member sends that joins.
+const FIRST_EPOCH: i32 = 1;
+
 /// A record of `__consumer_offsets`: its key, and its value or a tombstone.
 pub type Record = (GroupRecordKey, Option<GroupRecordValue>);
 
@@ -95,7 +99,7 @@ impl ConsumerGroup {
     pub fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
-            epoch: 0,
+            epoch: FIRST_EPOCH,
             metadata_hash: 0,
             assignment_epoch: -1,
             assigned_at_ms: 0,
