@@ -210,7 +210,8 @@ impl<'a> Change<'a> {
         let interval_ms = i64::from(self.context.config.regex_refresh_interval_ms);
         let overdue = last_ms.is_none_or(|last_ms| now_ms > last_ms.saturating_add(interval_ms));
         let unseen = match self.seen.regexes {
-            Some((seen, at_ms)) => seen != version && now_ms > at_ms.saturating_add(REGEX_REST_MS),
+            Some((_, at_ms)) if now_ms <= at_ms.saturating_add(REGEX_REST_MS) => return false,
+            Some((seen, _)) => seen != version,
             None => true,
         };
         if !overdue && !unseen {
