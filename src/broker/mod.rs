@@ -109,7 +109,7 @@ impl Broker {
         *self.image.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&image);
         drop(session);
         for replica in self.open_replicas() {
-            replica.configure(&image);
+            replica.configure(&image, self.node);
         }
         outcome
     }
@@ -149,6 +149,24 @@ impl Broker {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// Deletes a topic. Whoever still reads it finishes.
+    pub(crate) fn delete_topic(&self, topic: &str) -> Result<()> {
+        self.change(|session| {
+            // No one opens a partition meanwhile: that takes the session as well.
+            self.replicas
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|name, replica| {
+                    let stays = name.topic != topic;
+                    if !stays {
+                        replica.close();
+                    }
+                    stays
+                });
+            session.delete_topic(topic)
+        })
     }
 
     /// A producer id that no one has.

@@ -5,8 +5,9 @@ use crate::format::batch::PREFIX_SIZE;
 use crate::format::batch::Prefix;
 use crate::format::topic_config::{TimestampType, TopicConfig};
 use crate::format::txn_index::AbortedTxn;
-use crate::format::{LeaderEpoch, Offset, PartitionId, Timestamp};
+use crate::format::{LeaderEpoch, NodeId, Offset, PartitionId, Timestamp};
 use crate::host::File;
+use crate::log::effective::Effective;
 use crate::log::image::Image;
 use crate::log::layout::TopicPartition;
 use crate::log::partition::{Appended, Partition, Placement, SegmentConfig};
@@ -37,6 +38,8 @@ struct State {
     start: Offset,
     recent: VecDeque<Recent>,
     waiting: Vec<Weak<Notify>>,
+    /// Its topic is deleted: nothing is appended any more.
+    is_closed: bool,
 }
 
 /// A batch near the end of the active segment.
@@ -92,7 +95,8 @@ impl Replica {
         let topic = image.topic(&name.topic);
         let state = topic.and_then(|topic| topic.partitions.get(&name.partition));
         let epoch = state.map_or(LeaderEpoch::default(), |state| state.leader_epoch);
-        let config = topic_config(image, &name.topic);
+        let node = session.meta().node_id.unwrap_or(NodeId::new(1));
+        let config = topic_config(image, node, &name.topic);
         let start = session.log_start(name)?;
         let view = PartitionView::open(session.host(), log.directory(), name.clone(), start)?;
         Ok(Self {
@@ -105,6 +109,7 @@ impl Replica {
                 epoch,
                 recent: VecDeque::new(),
                 waiting: Vec::new(),
+                is_closed: false,
             }),
         })
     }
@@ -127,9 +132,20 @@ impl Replica {
         Arc::clone(&self.state().view)
     }
 
+    /// Takes no more batches, and wakes whoever waits: its topic is deleted.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        for waiter in std::mem::take(&mut state.waiting) {
+            if let Some(waiter) = waiter.upgrade() {
+                waiter.notify_one();
+            }
+        }
+    }
+
     /// Goes by the configs and the epoch of a changed image from here on.
-    pub(crate) fn configure(&self, image: &Image) {
-        let config = topic_config(image, &self.name.topic);
+    pub(crate) fn configure(&self, image: &Image, node: NodeId) {
+        let config = topic_config(image, node, &self.name.topic);
         let segments = SegmentConfig::from_configs(image.topic_configs(&self.name.topic));
         let mut state = self.state();
         state.log.configure(segments);
@@ -288,6 +304,14 @@ impl State {
     }
 
     fn append(&mut self, batch: &mut [u8]) -> Result<(Appended, Vec<Weak<Notify>>)> {
+        if self.is_closed {
+            let name = self.log.name();
+            return Err(LogError::UnknownPartition {
+                topic: name.topic.clone(),
+                partition: name.partition,
+                count: 0,
+            });
+        }
         let appended = self.log.append(batch, Placement::Next)?;
         let (segment, _, size) = self.log.active();
         if self
@@ -331,9 +355,8 @@ fn first_size(file: &dyn File, position: u64, directory: &std::path::Path) -> Re
     Ok(prefix.size)
 }
 
-/// The configs of a topic; Kafka's defaults where they contradict each other.
-fn topic_config(image: &Image, topic: &str) -> TopicConfig {
-    TopicConfig::new(image.topic_configs(topic)).unwrap_or_default()
+fn topic_config(image: &Image, node: NodeId, topic: &str) -> TopicConfig {
+    Effective::of(Some(image), Some(node), topic).config
 }
 
 /// A topic's partition by its number on the wire.

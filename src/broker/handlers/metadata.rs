@@ -13,8 +13,8 @@ use crate::protocol::messages::metadata::{
 
 /// Without an authorizer everyone may do everything that can be done to a topic, or
 /// to the cluster: a bit for each operation of `AclOperation`.
-const ALL_OF_A_TOPIC: i32 = 0b1101_1111_1000;
-const ALL_OF_A_CLUSTER: i32 = 0b1_1111_1010_0000;
+pub(super) const ALL_OF_A_TOPIC: i32 = 0b1101_1111_1000;
+pub(super) const ALL_OF_A_CLUSTER: i32 = 0b1_1111_1010_0000;
 
 pub(super) fn metadata(call: &Call<'_>, request: MetadataRequest) -> MetadataResponse {
     let endpoint = call.broker.config.advertised(call.listener);
@@ -102,12 +102,21 @@ fn one(
     }
 }
 
-struct Show {
+/// How a topic is shown.
+pub(super) struct Show {
     node: NodeId,
     operations: bool,
 }
 
 impl Show {
+    /// To whoever does not ask what may be done to it.
+    pub(super) fn of(call: &Call<'_>) -> Self {
+        Self {
+            node: call.broker.node,
+            operations: false,
+        }
+    }
+
     fn named(&self, image: &Image, name: &str) -> MetadataResponseTopic {
         match image.topic(name) {
             Some(topic) => self.topic(name, topic),
@@ -138,7 +147,11 @@ impl Show {
     }
 
     /// This node leads every partition that it has a replica of.
-    fn partition(&self, number: i32, state: &PartitionState) -> MetadataResponsePartition {
+    pub(super) fn partition(
+        &self,
+        number: i32,
+        state: &PartitionState,
+    ) -> MetadataResponsePartition {
         let is_here = state.replicas.contains(&self.node);
         let replicas: Vec<_> = state.replicas.iter().map(|node| node.get()).collect();
         MetadataResponsePartition {

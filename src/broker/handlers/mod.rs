@@ -4,10 +4,13 @@
 //! be decoded, or is of a version that is not served, ends the connection, as in Kafka.
 
 mod api_versions;
+mod cluster;
+mod configs;
 mod find_coordinator;
 mod metadata;
 mod offsets;
 mod producer_id;
+mod topics;
 
 use super::{Broker, fetch, produce, reply::Reply};
 use crate::protocol::{ApiKey, Request, RequestHeader, Response};
@@ -67,15 +70,23 @@ impl Call<'_> {
 }
 
 /// The APIs that are served, each in every version that Kafka serves.
-pub(super) const SERVED: [ApiKey; 8] = [
+pub(super) const SERVED: [ApiKey; 16] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
     ApiKey::Metadata,
     ApiKey::FindCoordinator,
     ApiKey::ApiVersions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
     ApiKey::InitProducerId,
     ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeConfigs,
+    ApiKey::CreatePartitions,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::ListPartitionReassignments,
+    ApiKey::DescribeCluster,
+    ApiKey::DescribeTopicPartitions,
 ];
 
 /// Answers a request.
@@ -95,6 +106,14 @@ pub(super) async fn dispatch(call: &Call<'_>, body: &mut [u8]) -> Outcome {
         ApiKey::Metadata => call.handle_slow(body, metadata::metadata),
         ApiKey::FindCoordinator => call.handle_slow(body, find_coordinator::find_coordinator),
         ApiKey::InitProducerId => call.handle_slow(body, producer_id::init),
+        ApiKey::CreateTopics => call.handle_slow(body, topics::create),
+        ApiKey::DeleteTopics => call.handle_slow(body, topics::delete),
+        ApiKey::CreatePartitions => call.handle_slow(body, topics::add_partitions),
+        ApiKey::DescribeConfigs => call.handle(body, configs::describe),
+        ApiKey::IncrementalAlterConfigs => call.handle_slow(body, configs::alter),
+        ApiKey::ListPartitionReassignments => call.handle(body, cluster::reassignments),
+        ApiKey::DescribeCluster => call.handle(body, cluster::describe),
+        ApiKey::DescribeTopicPartitions => call.handle(body, cluster::describe_partitions),
         _ => Outcome::Close(format!("{api} is not served")),
     }
 }

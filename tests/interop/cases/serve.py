@@ -1,6 +1,7 @@
 """`ottla serve`: stock clients write to it and read from it, and the directory goes on to Apache
 Kafka and back."""
 
+import re
 
 import agree
 import kafka
@@ -79,3 +80,39 @@ def case_a_second_server_is_refused(work):
     with Kafka(data, work) as broker:
         found = ottla.run("serve", data, "--listen", "127.0.0.1:0", expect=ottla.LOCKED)
         broker.assert_content()
+
+
+def case_kafkas_topic_tools_print_what_they_print_against_kafka(work):
+    """`kafka-topics` and `kafka-configs`, the same script against both."""
+    ours, theirs = Serve(work / "ours", work), Kafka(work / "theirs", work / "kafka").format()
+    with ours, theirs:
+        printed = [topic_script(host) for host in (ours, theirs)]
+        for one, other in zip(*printed, strict=True):
+            same("ottla serve", one, "Apache Kafka", other)
+        ours.assert_content()
+
+
+def topic_script(host):
+    """What the tools print, but for what is another's: times and topic ids."""
+    def tool(name, *args):
+        out = kafka.java(f"org.apache.kafka.tools.{name}", "--bootstrap-server", host.bootstrap, *args,
+                         check=False).decode()
+        out = re.sub(r"TopicId: \S+", "TopicId: …", re.sub(r"^[\d:.]+ ", "", out, flags=re.M))
+        out = re.sub(r"(\.\w+Exception|Error while executing.*?) ?: .*", r"\1", out)  # what went wrong, in whose words
+        return sorted(line.rstrip() for line in out.splitlines())
+    topics = lambda *args: tool("TopicCommand", *args)  # noqa: E731
+    return [
+        topics("--create", "--topic", "a", "--partitions", "3", "--config", "retention.ms=1000"),
+        topics("--create", "--topic", "a"),
+        topics("--create", "--topic", "a", "--if-not-exists"),
+        topics("--create", "--topic", "b", "--config", "cleanup.policy=compact"),
+        topics("--create", "--topic", "c", "--replication-factor", "3"),
+        topics("--list"),
+        topics("--describe"),
+        topics("--describe", "--topic", "nothing"),
+        topics("--alter", "--topic", "a", "--partitions", "5"),
+        topics("--alter", "--topic", "a", "--partitions", "2"),
+        topics("--describe", "--topic", "a"),
+        topics("--delete", "--topic", "b"),
+        topics("--list"),
+    ]
