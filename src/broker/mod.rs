@@ -22,16 +22,17 @@ pub use config::{BrokerConfig, Endpoint};
 pub use server::{Running, Stop, run};
 
 use crate::format::metadata::{MetadataRecord, ProducerIdsRecord};
-use crate::format::{NodeId, ProducerId, Timestamp};
+use crate::format::{LeaderEpoch, NodeId, Offset, ProducerId, Timestamp};
 use crate::host::Host;
 use crate::log::image::Image;
 use crate::log::layout::TopicPartition;
+use crate::log::retention::log_size;
 use crate::log::session::Session;
 use crate::log::{LogError, Result};
 use fetch::Sessions;
 use replica::Replica;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -42,6 +43,8 @@ const PRODUCER_IDS: i64 = 1000;
 pub(crate) struct Broker {
     host: Arc<dyn Host>,
     config: BrokerConfig,
+    /// The data directory, as an absolute path.
+    directory: PathBuf,
     node: NodeId,
     cluster_id: String,
     /// The means to change metadata and to open partitions.
@@ -68,6 +71,9 @@ impl Broker {
         let sessions = Sessions::new(config.fetch_sessions);
         Ok(Self {
             host: Arc::clone(host),
+            directory: host
+                .canonical(path)
+                .map_err(LogError::io("look at", path))?,
             node,
             cluster_id: session.meta().cluster_id.clone().unwrap_or_default(),
             image: RwLock::new(Arc::new(session.image().clone())),
@@ -109,7 +115,7 @@ impl Broker {
         *self.image.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&image);
         drop(session);
         for replica in self.open_replicas() {
-            replica.configure(&image, self.node);
+            replica.configure(&image, self.node, &self.config.set);
         }
         outcome
     }
@@ -128,7 +134,7 @@ impl Broker {
         let image = self.image();
         let opened = {
             let mut session = self.session();
-            Replica::open(&mut session, &image, name)?
+            Replica::open(&mut session, &image, &self.config.set, name)?
         };
         let mut replicas = self
             .replicas
@@ -149,6 +155,32 @@ impl Broker {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// Moves the start of a partition up to `start`; where it is then. Durable.
+    pub(crate) fn advance_start(&self, replica: &Replica, start: Offset) -> Result<Offset> {
+        let session = self.session();
+        let start = replica.advance_start(start)?;
+        session.set_log_starts(&[(replica.name().clone(), start)])?;
+        Ok(start)
+    }
+
+    /// The bytes of a partition's segments.
+    pub(crate) fn partition_size(&self, name: &TopicPartition) -> Result<u64> {
+        log_size(&*self.host, &self.directory.join(name.to_string()))
+    }
+
+    /// How many bytes the disk has, and how many of them can still be written.
+    pub(crate) fn disk_space(&self) -> std::io::Result<(i64, i64)> {
+        let total = self.host.total_space(&self.directory)?;
+        let free = self.host.free_space(&self.directory)?;
+        let wire = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        Ok((wire(total), wire(free)))
+    }
+
+    /// The epoch and the end of the metadata log.
+    pub(crate) fn quorum(&self) -> (LeaderEpoch, Offset) {
+        self.session().metadata_ends()
     }
 
     /// Deletes a topic. Whoever still reads it finishes.

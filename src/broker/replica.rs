@@ -1,13 +1,15 @@
 //! One partition as the server holds it: open for appending, read from files, with
 //! those who wait for its end to move.
 
+mod upkeep;
+
 use crate::format::batch::PREFIX_SIZE;
 use crate::format::batch::Prefix;
 use crate::format::topic_config::{TimestampType, TopicConfig};
 use crate::format::txn_index::AbortedTxn;
 use crate::format::{LeaderEpoch, NodeId, Offset, PartitionId, Timestamp};
 use crate::host::File;
-use crate::log::effective::Effective;
+use crate::log::effective::{Effective, Statics};
 use crate::log::image::Image;
 use crate::log::layout::TopicPartition;
 use crate::log::partition::{Appended, Partition, Placement, SegmentConfig};
@@ -88,6 +90,7 @@ impl Replica {
     pub(super) fn open(
         session: &mut Session,
         image: &Image,
+        statics: &Statics,
         name: &TopicPartition,
     ) -> Result<Self> {
         let mut log = session.partition(name)?;
@@ -96,7 +99,8 @@ impl Replica {
         let state = topic.and_then(|topic| topic.partitions.get(&name.partition));
         let epoch = state.map_or(LeaderEpoch::default(), |state| state.leader_epoch);
         let node = session.meta().node_id.unwrap_or(NodeId::new(1));
-        let config = topic_config(image, node, &name.topic);
+        let config = topic_config(image, node, statics, &name.topic);
+        log.configure(SegmentConfig::from(&config));
         let start = session.log_start(name)?;
         let view = PartitionView::open(session.host(), log.directory(), name.clone(), start)?;
         Ok(Self {
@@ -116,6 +120,11 @@ impl Replica {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its topic and number.
+    pub(crate) const fn name(&self) -> &TopicPartition {
+        &self.name
     }
 
     /// Whether records get the time of their append.
@@ -144,11 +153,10 @@ impl Replica {
     }
 
     /// Goes by the configs and the epoch of a changed image from here on.
-    pub(crate) fn configure(&self, image: &Image, node: NodeId) {
-        let config = topic_config(image, node, &self.name.topic);
-        let segments = SegmentConfig::from_configs(image.topic_configs(&self.name.topic));
+    pub(crate) fn configure(&self, image: &Image, node: NodeId, statics: &Statics) {
+        let config = topic_config(image, node, statics, &self.name.topic);
         let mut state = self.state();
-        state.log.configure(segments);
+        state.log.configure(SegmentConfig::from(&config));
         state.topic = Arc::new(config);
     }
 
@@ -296,7 +304,7 @@ impl State {
         let end = self.log.end();
         Ends {
             start: self.start,
-            last_stable: self.log.last_stable(),
+            last_stable: self.log.last_stable().max(self.start),
             high_watermark: end,
             end,
             epoch: self.epoch,
@@ -355,8 +363,8 @@ fn first_size(file: &dyn File, position: u64, directory: &std::path::Path) -> Re
     Ok(prefix.size)
 }
 
-fn topic_config(image: &Image, node: NodeId, topic: &str) -> TopicConfig {
-    Effective::of(Some(image), Some(node), topic).config
+fn topic_config(image: &Image, node: NodeId, statics: &Statics, topic: &str) -> TopicConfig {
+    Effective::on_broker(image, node, statics, topic).config
 }
 
 /// A topic's partition by its number on the wire.

@@ -57,6 +57,10 @@ pub trait Host: Send + Sync {
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Bytes that this user may still write to the file system of an existing path.
     fn free_space(&self, path: &Path) -> io::Result<u64>;
+    /// Bytes of the whole file system of an existing path.
+    fn total_space(&self, path: &Path) -> io::Result<u64> {
+        self.free_space(path)
+    }
     /// Gives `to` the mode, the time of modification and, where this user may, the
     /// owner of `from`.
     fn copy_attributes(&self, from: &Path, to: &Path) -> io::Result<()>;

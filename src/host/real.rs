@@ -102,6 +102,11 @@ impl Host for RealHost {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
+    fn total_space(&self, path: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(found.f_blocks.saturating_mul(found.f_frsize))
+    }
+
     fn copy_attributes(&self, from: &Path, to: &Path) -> io::Result<()> {
         let found = fs::metadata(from)?;
         // Only the superuser may give files away; the group may do without.

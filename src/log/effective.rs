@@ -1,6 +1,6 @@
 //! The configs that count for a topic, by the metadata: its own, those of this broker,
-//! those of all brokers, or Kafka's defaults. What stands in a broker's own properties
-//! file is not in the directory.
+//! those of all brokers, what the broker was started with where one runs, or Kafka's
+//! defaults.
 //!
 //! Source: `kafka.server.KafkaConfig`, `org.apache.kafka.server.config.DynamicBrokerConfig`.
 
@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// The kind of a broker's configs in the metadata.
 const BROKER: i8 = 4;
 
+/// What a broker was started with, under its own names for configs.
+pub type Statics = BTreeMap<String, String>;
+
 /// Where a config's value is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -21,7 +24,9 @@ pub enum Origin {
     Broker(&'static str),
     /// For all brokers, under a broker's name for it.
     Brokers(&'static str),
-    /// Nowhere in the metadata.
+    /// In what this broker was started with, under its name for it.
+    Static(&'static str),
+    /// Nowhere.
     Default,
 }
 
@@ -41,6 +46,7 @@ impl Origin {
             Self::Topic => "dynamicTopicConfig",
             Self::Broker(_) => "dynamicBrokerConfig",
             Self::Brokers(_) => "dynamicDefaultBrokerConfig",
+            Self::Static(_) => "staticBrokerConfig",
             Self::Default => "defaultConfig",
         }
     }
@@ -50,9 +56,20 @@ impl Effective {
     /// The configs of `topic` on the broker `node`. A value that Kafka would refuse
     /// does not count.
     pub fn of(image: Option<&Image>, node: Option<NodeId>, topic: &str) -> Self {
+        Self::new(|name| lookup(image?, node, topic, name))
+    }
+
+    /// The same on a broker that runs, with what it was started with.
+    pub fn on_broker(image: &Image, node: NodeId, statics: &Statics, topic: &str) -> Self {
+        Self::new(|name| {
+            lookup(image, Some(node), topic, name).or_else(|| lookup_static(statics, name))
+        })
+    }
+
+    fn new(find: impl Fn(&str) -> Option<(String, Origin)>) -> Self {
         let set: BTreeMap<&'static str, (String, Origin)> = KEYS
             .iter()
-            .filter_map(|key| Some((key.name, lookup(image?, node, topic, key.name)?)))
+            .filter_map(|key| Some((key.name, find(key.name)?)))
             .collect();
         let values = set.iter().map(|(name, (value, _))| (*name, value.as_str()));
         match TopicConfig::new(values) {
@@ -107,6 +124,15 @@ pub fn lookup(
         }
     }
     None
+}
+
+/// The value of one config of topics by what a broker was started with.
+fn lookup_static(statics: &Statics, name: &str) -> Option<(String, Origin)> {
+    broker_synonyms(name).iter().find_map(|synonym| {
+        let value = synonym.convert(statics.get(synonym.name)?)?;
+        validate(name, &value).ok()?;
+        Some((value, Origin::Static(synonym.name)))
+    })
 }
 
 #[cfg(test)]

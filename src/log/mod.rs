@@ -17,6 +17,7 @@ pub mod presence;
 pub mod producer_states;
 pub mod recovery;
 pub mod repair;
+pub mod retention;
 pub mod scan;
 pub mod segment;
 pub mod session;

@@ -16,11 +16,13 @@
 
 mod aborted;
 mod config;
+mod head;
 mod listing;
 mod noted;
 mod replay;
 
 pub use config::SegmentConfig;
+pub use head::{left_to_remove, remove_files};
 pub(crate) use listing::Listing;
 pub(crate) use noted::{Noted, marker_of};
 
@@ -170,6 +172,11 @@ impl Partition {
     /// Appends from here on as a changed configuration says.
     pub const fn configure(&mut self, config: SegmentConfig) {
         self.config = config;
+    }
+
+    /// The epoch in which batches are appended.
+    pub const fn leader_epoch(&self) -> LeaderEpoch {
+        self.epoch
     }
 
     /// The leader's epochs.

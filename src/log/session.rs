@@ -240,6 +240,27 @@ impl Session {
         Ok(starts.get(&name.topic, PartitionId::new(name.partition)))
     }
 
+    /// Makes the log start offsets of partitions durable: readers find nothing before
+    /// them from then on.
+    ///
+    /// # Errors
+    /// `Io`: some readers may see the old ones, others the new ones.
+    pub fn set_log_starts(&self, starts: &[(TopicPartition, Offset)]) -> Result<()> {
+        let file = self.path.join(LOG_STARTS);
+        let mut checkpoint = read_checkpoint(&*self.host, &file)?;
+        for (name, start) in starts {
+            checkpoint.set(&name.topic, PartitionId::new(name.partition), *start);
+        }
+        self.host
+            .replace(&file, &checkpoint.to_bytes(), self.durability)
+            .map_err(LogError::io("write", &file))
+    }
+
+    /// The epoch and the end of the metadata log.
+    pub const fn metadata_ends(&self) -> (LeaderEpoch, Offset) {
+        (self.metadata.leader_epoch(), self.metadata.end())
+    }
+
     /// Makes what was appended through these handles durable, in as few calls as
     /// their number allows.
     ///

@@ -96,6 +96,11 @@ impl PartitionView {
         Ok(())
     }
 
+    /// Moves its start: what lies before was deleted.
+    pub fn advance(&mut self, start: Offset) {
+        self.start = self.start.max(start);
+    }
+
     /// Its topic and number.
     pub const fn name(&self) -> &TopicPartition {
         &self.name
@@ -114,6 +119,11 @@ impl PartitionView {
     /// The first offset of the last segment.
     pub fn last_base(&self) -> Option<Offset> {
         self.listing.segments.last().copied()
+    }
+
+    /// The first offsets of its segments.
+    pub fn bases(&self) -> &[Offset] {
+        &self.listing.segments
     }
 
     /// How many segments it has.

@@ -7,7 +7,7 @@ use crate::protocol::messages::api_versions::{
 use crate::protocol::{ApiKey, ErrorCode, Request, RequestHeader};
 
 /// The levels of each feature that Kafka 4.3 can work with.
-const FEATURES: [(&str, i16, i16); 7] = [
+pub(super) const FEATURES: [(&str, i16, i16); 7] = [
     ("eligible.leader.replicas.version", 0, 1),
     ("group.version", 0, 1),
     ("kraft.version", 0, 1),
@@ -95,7 +95,7 @@ fn response(call: &Call<'_>) -> ApiVersionsResponse {
             ..FinalizedFeatureKey::default()
         });
     ApiVersionsResponse {
-        api_keys: SERVED.into_iter().map(range).collect(),
+        api_keys: SERVED.iter().copied().map(range).collect(),
         supported_features: supported.collect(),
         finalized_features_epoch: call.broker.metadata_end(),
         finalized_features: finalized.collect(),

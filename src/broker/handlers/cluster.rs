@@ -1,4 +1,4 @@
-//! `DescribeCluster`, `DescribeTopicPartitions`, `ListPartitionReassignments`.
+//! `DescribeCluster`, `DescribeTopicPartitions`.
 
 use super::Call;
 use super::metadata::{ALL_OF_A_CLUSTER, ALL_OF_A_TOPIC, Show};
@@ -11,9 +11,6 @@ use crate::protocol::messages::describe_cluster::{
 use crate::protocol::messages::describe_topic_partitions::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic, ResponseCursor,
-};
-use crate::protocol::messages::list_partition_reassignments::{
-    ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
 };
 
 /// The most partitions of one answer: `max.request.partition.size.limit`.
@@ -139,16 +136,5 @@ fn partition(
         }),
         offline_replicas: plain.offline_replicas,
         ..DescribeTopicPartitionsResponsePartition::default()
-    }
-}
-
-/// With one node nothing is ever moved.
-pub(super) fn reassignments(
-    _: &Call<'_>,
-    _: ListPartitionReassignmentsRequest,
-) -> ListPartitionReassignmentsResponse {
-    ListPartitionReassignmentsResponse {
-        error_message: None,
-        ..ListPartitionReassignmentsResponse::default()
     }
 }

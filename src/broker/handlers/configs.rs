@@ -117,6 +117,7 @@ fn describe_topic(
                 Origin::Topic => (SET_ON_TOPIC, key.name),
                 Origin::Broker(name) => (SET_ON_BROKER, name),
                 Origin::Brokers(name) => (SET_ON_ALL, name),
+                Origin::Static(name) => (STATIC, name),
                 Origin::Default => (DEFAULT, key.name),
             };
             let synonym = |source, name: &str, value: &str| DescribeConfigsSynonym {

@@ -6,10 +6,18 @@
 mod api_versions;
 mod cluster;
 mod configs;
+mod features;
 mod find_coordinator;
+mod log_dirs;
 mod metadata;
 mod offsets;
 mod producer_id;
+mod producers;
+mod quorum;
+mod quotas;
+mod reassign;
+mod records;
+mod security;
 mod topics;
 
 use super::{Broker, fetch, produce, reply::Reply};
@@ -70,7 +78,7 @@ impl Call<'_> {
 }
 
 /// The APIs that are served, each in every version that Kafka serves.
-pub(super) const SERVED: [ApiKey; 16] = [
+pub(super) const SERVED: &[ApiKey] = &[
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -79,14 +87,36 @@ pub(super) const SERVED: [ApiKey; 16] = [
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
+    ApiKey::DeleteRecords,
     ApiKey::InitProducerId,
     ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeAcls,
+    ApiKey::CreateAcls,
+    ApiKey::DeleteAcls,
     ApiKey::DescribeConfigs,
+    ApiKey::AlterReplicaLogDirs,
+    ApiKey::DescribeLogDirs,
     ApiKey::CreatePartitions,
+    ApiKey::CreateDelegationToken,
+    ApiKey::RenewDelegationToken,
+    ApiKey::ExpireDelegationToken,
+    ApiKey::DescribeDelegationToken,
+    ApiKey::ElectLeaders,
     ApiKey::IncrementalAlterConfigs,
+    ApiKey::AlterPartitionReassignments,
     ApiKey::ListPartitionReassignments,
+    ApiKey::DescribeClientQuotas,
+    ApiKey::AlterClientQuotas,
+    ApiKey::DescribeUserScramCredentials,
+    ApiKey::AlterUserScramCredentials,
+    ApiKey::DescribeQuorum,
+    ApiKey::UpdateFeatures,
     ApiKey::DescribeCluster,
+    ApiKey::DescribeProducers,
+    ApiKey::UnregisterBroker,
     ApiKey::DescribeTopicPartitions,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
 ];
 
 /// Answers a request.
@@ -111,9 +141,45 @@ pub(super) async fn dispatch(call: &Call<'_>, body: &mut [u8]) -> Outcome {
         ApiKey::CreatePartitions => call.handle_slow(body, topics::add_partitions),
         ApiKey::DescribeConfigs => call.handle(body, configs::describe),
         ApiKey::IncrementalAlterConfigs => call.handle_slow(body, configs::alter),
-        ApiKey::ListPartitionReassignments => call.handle(body, cluster::reassignments),
         ApiKey::DescribeCluster => call.handle(body, cluster::describe),
         ApiKey::DescribeTopicPartitions => call.handle(body, cluster::describe_partitions),
-        _ => Outcome::Close(format!("{api} is not served")),
+        _ => administer(call, body),
+    }
+}
+
+/// Answers a request of those who look after the cluster.
+fn administer(call: &Call<'_>, body: &[u8]) -> Outcome {
+    match call.header.api {
+        ApiKey::DeleteRecords => call.handle_slow(body, records::delete),
+        ApiKey::DescribeLogDirs => call.handle_slow(body, log_dirs::describe),
+        ApiKey::AlterReplicaLogDirs => call.handle(body, log_dirs::alter),
+        ApiKey::DescribeProducers => call.handle_slow(body, producers::describe),
+        ApiKey::ElectLeaders => call.handle(body, reassign::elect),
+        ApiKey::AlterPartitionReassignments => call.handle(body, reassign::alter),
+        ApiKey::ListPartitionReassignments => call.handle(body, reassign::list),
+        ApiKey::DescribeQuorum => call.handle(body, quorum::describe),
+        ApiKey::UnregisterBroker => call.handle_slow(body, quorum::unregister),
+        ApiKey::AddRaftVoter => call.handle(body, quorum::add_voter),
+        ApiKey::RemoveRaftVoter => call.handle(body, quorum::remove_voter),
+        ApiKey::UpdateFeatures => call.handle_slow(body, features::update),
+        ApiKey::DescribeClientQuotas => call.handle(body, quotas::describe),
+        ApiKey::AlterClientQuotas => call.handle_slow(body, quotas::alter),
+        _ => secure(call, body),
+    }
+}
+
+/// Answers a request about who is who and may do what.
+fn secure(call: &Call<'_>, body: &[u8]) -> Outcome {
+    match call.header.api {
+        ApiKey::DescribeAcls => call.handle(body, security::describe_acls),
+        ApiKey::CreateAcls => call.handle(body, security::create_acls),
+        ApiKey::DeleteAcls => call.handle(body, security::delete_acls),
+        ApiKey::CreateDelegationToken => call.handle(body, security::create_token),
+        ApiKey::RenewDelegationToken => call.handle(body, security::renew_token),
+        ApiKey::ExpireDelegationToken => call.handle(body, security::expire_token),
+        ApiKey::DescribeDelegationToken => call.handle(body, security::describe_tokens),
+        ApiKey::DescribeUserScramCredentials => call.handle(body, security::describe_scram),
+        ApiKey::AlterUserScramCredentials => call.handle_slow(body, security::alter_scram),
+        api => Outcome::Close(format!("{api} is not served")),
     }
 }

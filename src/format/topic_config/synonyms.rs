@@ -41,7 +41,7 @@ pub fn broker_synonyms(name: &str) -> &'static [Synonym] {
 
 macro_rules! synonyms {
     ($($topic:literal => $($broker:literal $(* $times:ident)?),+;)*) => {
-        const SYNONYMS: [(&str, &[Synonym]); 27] = [
+        const SYNONYMS: [(&str, &[Synonym]); 28] = [
             $(($topic, &[$(synonyms!(@ $broker $(, $times)?)),+])),*
         ];
     };
@@ -77,6 +77,7 @@ synonyms! {
     "segment.index.bytes" => "log.index.size.max.bytes";
     "segment.jitter.ms" => "log.roll.jitter.ms", "log.roll.jitter.hours" * HOUR;
     "segment.ms" => "log.roll.ms", "log.roll.hours" * HOUR;
+    "unclean.leader.election.enable" => "unclean.leader.election.enable";
 }
 
 #[cfg(test)]

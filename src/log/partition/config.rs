@@ -1,5 +1,7 @@
 //! When segments are rolled, and how densely they are indexed.
 
+use crate::format::topic_config::TopicConfig;
+
 /// When a partition goes on to the next segment, and how densely it is indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentConfig {
@@ -28,6 +30,17 @@ impl SegmentConfig {
             }
         }
         config
+    }
+}
+
+impl From<&TopicConfig> for SegmentConfig {
+    fn from(topic: &TopicConfig) -> Self {
+        Self {
+            segment_bytes: u64::from(topic.segment_bytes.max(14)),
+            segment_ms: topic.longest_segment_ms().max(1),
+            index_interval: u64::from(topic.index_interval_bytes),
+            index_bytes: u64::from(topic.segment_index_bytes.max(4)),
+        }
     }
 }
 

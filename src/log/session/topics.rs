@@ -3,13 +3,13 @@
 
 use super::{Session, open_partition, write_partition_metadata};
 use crate::format::metadata::{ConfigRecord, MetadataRecord, RemoveTopicRecord, TopicRecord};
-use crate::format::{LeaderEpoch, Uuid};
+use crate::format::{LeaderEpoch, PartitionId, Uuid};
 use crate::host::Durability;
 use crate::log::bootstrap::{create_dir, partition_record, random_id};
-use crate::log::data_dir::known;
+use crate::log::data_dir::{known, read_checkpoint};
 use crate::log::error::{LogError, Result};
 use crate::log::image::TOPIC_RESOURCE;
-use crate::log::layout::TopicPartition;
+use crate::log::layout::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS, TopicPartition};
 use crate::log::partition::Partition;
 use crate::log::presence::is_directory;
 
@@ -107,10 +107,33 @@ impl Session {
                 ..RemoveTopicRecord::default()
             })])
         })?;
+        // A topic of the same name that comes later begins anew.
+        self.forget_checkpoints(name, &partitions)?;
         for number in partitions {
             self.delete_directory(&TopicPartition::new(name, number))?;
         }
         self.sync_root()
+    }
+
+    /// Takes partitions out of the checkpoints.
+    fn forget_checkpoints(&mut self, topic: &str, partitions: &[i32]) -> Result<()> {
+        for file in [RECOVERY_POINTS, HIGH_WATERMARKS, LOG_STARTS] {
+            let file = self.path.join(file);
+            let mut checkpoint = read_checkpoint(&*self.host, &file)?;
+            let before = checkpoint.len();
+            for number in partitions {
+                checkpoint.remove(topic, PartitionId::new(*number));
+            }
+            if checkpoint.len() < before {
+                self.host
+                    .replace(&file, &checkpoint.to_bytes(), self.durability)
+                    .map_err(LogError::io("write", &file))?;
+            }
+        }
+        for number in partitions {
+            self.points.remove(topic, PartitionId::new(*number));
+        }
+        Ok(())
     }
 
     /// Makes the directories of partitions with their `partition.metadata` and an

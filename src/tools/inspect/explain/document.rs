@@ -251,7 +251,7 @@ fn removal(removal: &Removal) -> Value {
 
 fn config((name, value, origin): &(&'static str, String, Origin)) -> Value {
     let synonym = match origin {
-        Origin::Broker(name) | Origin::Brokers(name) => Some(name),
+        Origin::Broker(name) | Origin::Brokers(name) | Origin::Static(name) => Some(name),
         Origin::Topic | Origin::Default => None,
     };
     json!({ "config": name, "value": value, "source": origin.name(), "brokerConfig": synonym })

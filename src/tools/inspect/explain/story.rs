@@ -97,7 +97,8 @@ fn configs(removal: &Removal) -> String {
             Origin::Topic => Some(format!("{name}={value} of the topic")),
             Origin::Broker(other) => Some(format!("{name}={value} by {other} of this broker")),
             Origin::Brokers(other) => Some(format!("{name}={value} by {other} of all brokers")),
-            Origin::Default => None,
+            // What a broker was started with is not in the directory.
+            Origin::Static(_) | Origin::Default => None,
         })
         .collect();
     let rest = "Kafka's defaults, unless the broker's own properties file, which is not in \
