@@ -45,13 +45,13 @@ OTHERS = [
 
 
 def run(host, lines):
-    """What each command line prints and how it ends, in one JVM."""
+    """What each command line prints, its lines sorted, and how it ends; all in one JVM."""
     commands = []
     for line in lines:
         name, *args = line.split(" ")
         commands.append("\t".join([TOOLS[name], *place(name, args, host)]))
     out = kafka.java("Tools", stdin=("\n".join(commands) + "\n").encode()).decode()
-    return [normal(printed) + "\n" + end for printed, end in re.findall(r"(.*?)\0(.*?)\n", out, re.S)]
+    return ["".join(sorted((normal(printed) + "\n").splitlines(True))) + end for printed, end in re.findall(r"(.*?)\0(.*?)\n", out, re.S)]
 
 
 def place(name, args, host):
