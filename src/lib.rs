@@ -5,6 +5,7 @@
 //! for the rooms and who may import whom; `tests/fences.rs` holds them.
 
 pub mod broker;
+pub mod client;
 pub mod coordinator;
 pub mod format;
 pub mod host;

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod net;
 pub mod ready;
 pub mod real;
 pub mod sim;

@@ -4,13 +4,17 @@
 //! and prints it when its turn comes; so the order is that of the partitions and of
 //! the offsets in each.
 
+mod member;
 mod part;
 mod render;
+mod wire;
 
 use super::args::consume::ConsumeOptions;
 use super::error::{Result, ToolError};
 use super::interrupt::Interrupt;
+use super::location::Directory;
 use super::progress;
+use super::server::Location;
 use crate::host::Host;
 use crate::host::stdio::{Stdout, stdout};
 use crate::log::data_dir::DataDir;
@@ -30,8 +34,20 @@ const WAKE: Duration = Duration::from_secs(5);
 
 /// Runs the tool.
 pub fn run(options: &ConsumeOptions, host: &Arc<dyn Host>) -> Result<()> {
+    match (&options.location, &options.group) {
+        (Location::Directory(directory), _) => from_directory(options, directory, host),
+        (Location::Server(server), None) => wire::run(options, server, host),
+        (Location::Server(server), Some(group)) => member::run(options, server, group, host),
+    }
+}
+
+fn from_directory(
+    options: &ConsumeOptions,
+    directory: &Directory,
+    host: &Arc<dyn Host>,
+) -> Result<()> {
     let interrupt = Interrupt::register()?;
-    let dir = DataDir::open(host, &options.location.data)?;
+    let dir = DataDir::open(host, &directory.data)?;
     // Watched before anything is read, so that nothing is missed in between.
     let mut watch = if options.follow {
         let mut watch = host.watch().map_err(watch_failed)?;
@@ -46,7 +62,7 @@ pub fn run(options: &ConsumeOptions, host: &Arc<dyn Host>) -> Result<()> {
     let printer = Printer::new(options)?;
     printer.lock().print_start(options)?;
     loop {
-        drain(options, &mut parts, &printer, &interrupt);
+        drain(options, &mut Parts::new(&mut parts), &printer, &interrupt);
         printer.check()?;
         let Some(watch) = &mut watch else {
             break;
@@ -69,12 +85,23 @@ fn watch_failed(error: std::io::Error) -> ToolError {
         .hint("/proc/sys/fs/inotify/max_user_watches limits how many directories can be watched")
 }
 
-/// Prints everything that the parts have now.
-fn drain(options: &ConsumeOptions, parts: &mut [Part], printer: &Printer, interrupt: &Interrupt) {
+/// Where pieces of the log come from, in the order in which they are printed.
+trait Pieces: Send {
+    /// The next piece, and what of it is wanted; `None` at the end.
+    fn next_piece(&mut self, chunk: &mut Chunk) -> Result<Option<Arc<Scope>>>;
+}
+
+/// Prints every piece.
+fn drain(
+    options: &ConsumeOptions,
+    pieces: &mut dyn Pieces,
+    printer: &Printer,
+    interrupt: &Interrupt,
+) {
     let source = Mutex::new(Source {
-        parts,
-        at: 0,
+        pieces,
         turn: printer.lock().turn,
+        ended: false,
     });
     let threads = match options.count {
         // The last record may be in any batch: no one reads ahead.
@@ -104,12 +131,16 @@ fn work(
             let mut source = source
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
-            if interrupt.is_set() || printer.lock().is_done() {
+            if source.ended || interrupt.is_set() || printer.lock().is_done() {
                 return;
             }
-            match source.next_piece(&mut chunk) {
-                Ok(None) => return,
+            match source.pieces.next_piece(&mut chunk) {
+                Ok(None) => {
+                    source.ended = true;
+                    return;
+                }
                 other => {
+                    source.ended = other.is_err();
                     source.turn += 1;
                     (source.turn - 1, other)
                 }
@@ -123,15 +154,26 @@ fn work(
     }
 }
 
-/// The parts, read one after the other.
+/// The pieces, and whose turn each is.
 struct Source<'p> {
-    parts: &'p mut [Part],
-    at: usize,
+    pieces: &'p mut dyn Pieces,
     turn: u64,
+    ended: bool,
 }
 
-impl Source<'_> {
-    /// The next piece of the log, and what of it is wanted; `None` at the end.
+/// The parts, read one after the other.
+struct Parts<'p> {
+    parts: &'p mut [Part],
+    at: usize,
+}
+
+impl<'p> Parts<'p> {
+    const fn new(parts: &'p mut [Part]) -> Self {
+        Self { parts, at: 0 }
+    }
+}
+
+impl Pieces for Parts<'_> {
     fn next_piece(&mut self, chunk: &mut Chunk) -> Result<Option<Arc<Scope>>> {
         while let Some(part) = self.parts.get_mut(self.at) {
             match part.next_piece(chunk, PIECE) {

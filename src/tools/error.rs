@@ -8,6 +8,7 @@
 //! hint: `ottla topics /var/kafka` lists the topics
 //! ```
 
+use crate::client::ClientError;
 use crate::format::FormatError;
 use crate::log::LogError;
 use std::fmt;
@@ -215,6 +216,29 @@ impl From<LogError> for ToolError {
         };
         let hint = what_next(&error);
         let error = Self::new(exit, error.to_string());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+impl From<ClientError> for ToolError {
+    fn from(error: ClientError) -> Self {
+        let hint = match &error {
+            ClientError::UnknownTopic {
+                nearest: Some(near),
+                ..
+            } => Some(format!("did you mean `{near}`?")),
+            ClientError::UnknownTopic { servers, .. } => {
+                Some(format!("`ottla topics kafka://{servers}` lists the topics"))
+            }
+            ClientError::NoServer(_) | ClientError::Connect { .. } => {
+                Some("is the server running, and listening there?".to_owned())
+            }
+            _ => None,
+        };
+        let error = Self::failed(error.to_string());
         match hint {
             Some(hint) => error.hint(hint),
             None => error,

@@ -69,7 +69,7 @@ fn man_page(name: &str, command: &Command, sections: &[Section]) -> Vec<u8> {
     section(
         &mut roff,
         "SEE ALSO",
-        "ottla(1), ottla-consume(1), ottla-inspect(1), ottla-produce(1), ottla-repair(1), ottla-topics(1)",
+        "ottla(1), ottla-consume(1), ottla-groups(1), ottla-inspect(1), ottla-produce(1), ottla-repair(1), ottla-topics(1)",
     );
     roff.to_writer(&mut page)
         .expect("writing to memory does not fail");

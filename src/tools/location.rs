@@ -5,7 +5,7 @@
 //! DATA              a Kafka log directory
 //! DATA/TOPIC        a topic; DATA is created by the first `produce`
 //! DATA/TOPIC-P      a partition directory, where it exists
-//! kafka://HOST:PORT[,HOST:PORT]/TOPIC   a running server: comes with `ottla serve`
+//! kafka://HOST:PORT[,HOST:PORT]/TOPIC   a running server: see `server`
 //! ```
 //!
 //! What exists decides, in this order:
@@ -70,13 +70,13 @@ pub enum State {
 impl Directory {
     /// Finds out what a location means. Looks at names only, and changes nothing.
     pub fn find(text: &str, host: &dyn Host) -> Result<Self> {
-        if let Some((scheme, rest)) = text.split_once("://")
+        if let Some((scheme, _)) = text.split_once("://")
             && scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
         {
-            return Err(refuse_url(text, scheme, rest));
+            return Err(refuse_url(text, scheme));
         }
         if text.is_empty() {
             return Err(ToolError::usage(
@@ -283,32 +283,14 @@ pub fn partition_name(name: &str) -> Option<(&str, PartitionId)> {
     (topic_name::check(topic).is_ok()).then_some((topic, PartitionId::new(partition)))
 }
 
-fn refuse_url(text: &str, scheme: &str, rest: &str) -> ToolError {
+fn refuse_url(text: &str, scheme: &str) -> ToolError {
     if scheme != "kafka" {
         return ToolError::usage(format!(
             "{text}: expected a directory or kafka://HOST:PORT/TOPIC, found the scheme `{scheme}`"
         ));
     }
-    let (hosts, topic) = rest.split_once('/').unwrap_or((rest, ""));
-    let bad_host = hosts.split(',').find(|host| {
-        !host.rsplit_once(':').is_some_and(|(name, port)| {
-            !name.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-        })
-    });
-    if let Some(bad) = bad_host {
-        return ToolError::usage(format!(
-            "{text}: expected kafka://HOST:PORT[,HOST:PORT]/TOPIC, found the server `{bad}`"
-        ));
-    }
-    if !topic.is_empty()
-        && let Err(error) = topic_name::check(topic)
-    {
-        return ToolError::usage(format!("{text}: {error}"));
-    }
-    ToolError::failed(format!(
-        "{text}: this version reads and writes directories only; kafka:// locations come with `ottla serve`"
-    ))
-    .hint("give the server's data directory (its log.dirs) while the server is stopped")
+    ToolError::usage(format!("{text}: expected a directory, found a server"))
+        .hint("give the server's data directory (its log.dirs)")
 }
 
 /// Without slashes at the end, and with a last component that is a name.
@@ -539,11 +521,7 @@ mod tests {
     fn urls_are_understood_and_refused() {
         let host = RealHost;
         for (text, code, says) in [
-            ("kafka://localhost:9092/clicks", 1, "ottla serve"),
-            ("kafka://a:1,b:2/clicks", 1, "ottla serve"),
-            ("kafka://localhost/clicks", 2, "`localhost`"),
-            ("kafka://a:0/clicks", 2, "`a:0`"),
-            ("kafka://a:1/cl icks", 2, "topic name"),
+            ("kafka://localhost:9092/clicks", 2, "expected a directory"),
             ("http://a:1/clicks", 2, "scheme `http`"),
             ("", 2, "empty"),
         ] {

@@ -3,33 +3,52 @@
 mod plain;
 mod records;
 mod sink;
+mod wire;
 
 use super::args::Sync;
 use super::args::produce::{PartitionChoice, ProduceOptions, Transaction};
 use super::error::{Result, ToolError};
 use super::input::{InputFormat, InputOptions, InputRecord};
 use super::interrupt::{Input, Interrupt};
+use super::location::Directory;
 use super::progress::{self, Progress};
-use crate::format::Timestamp;
+use super::server::Location;
 use crate::format::batch::HEADER_SIZE;
 use crate::format::batch_builder::RECORD_OVERHEAD;
 use crate::format::compression::{Codec, Compression};
 use crate::format::partitioner::Partitioner;
 use crate::format::record::HeadersBuf;
 use crate::format::topic_config::{TimestampType, TopicConfig};
+use crate::format::{ProducerEpoch, ProducerId, Timestamp};
 use crate::host::{Durability, Host};
 use crate::log::partition::Placement;
 use crate::log::session::Session;
 use crate::log::transaction;
-use sink::Sink;
+use sink::{Files, Sink, Target};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A batch is full at so many bytes: four pages, so that a seek reads few.
-const PLAIN_BATCH: usize = 16 << 10;
-/// A compressed batch holds so many bytes of records: enough for the codec to learn.
-const COMPRESSED_BATCH: usize = 128 << 10;
+/// At how many bytes a batch is full where nothing else is said.
+#[derive(Clone, Copy)]
+struct Usual {
+    plain: usize,
+    compressed: usize,
+}
+
+impl Usual {
+    /// Four pages, so that a seek reads few; compressed, enough for the codec to learn.
+    const IN_FILES: Self = Self {
+        plain: 16 << 10,
+        compressed: 128 << 10,
+    };
+    /// Each batch costs a request.
+    const ON_THE_WIRE: Self = Self {
+        plain: 256 << 10,
+        compressed: 256 << 10,
+    };
+}
+
 /// What the batches of all partitions may take together while they are gathered.
 const GATHERED: usize = 16 << 20;
 /// The smallest batch that many partitions bring it down to.
@@ -69,13 +88,24 @@ struct Plan<'p> {
 
 /// Runs the tool.
 pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
+    match &options.location {
+        Location::Directory(directory) => to_directory(options, directory, host),
+        Location::Server(server) => wire::run(options, server, host),
+    }
+}
+
+fn to_directory(
+    options: &ProduceOptions,
+    directory: &Directory,
+    host: &Arc<dyn Host>,
+) -> Result<()> {
     let interrupt = Interrupt::register()?;
     let durability = match options.sync {
         Sync::None => Durability::None,
         Sync::End | Sync::Batch => Durability::Synced,
     };
-    let topic = options.location.topic()?;
-    let mut session = Session::open(host, &options.location.data, durability)?;
+    let topic = directory.topic()?;
+    let mut session = Session::open(host, &directory.data, durability)?;
     tell_recovered(&session, options.quiet);
     let prepared = prepare(&mut session, options, topic);
     let (config, transaction) = match prepared {
@@ -89,7 +119,8 @@ pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
         .image()
         .topic(topic)
         .map_or(1, |topic| topic.partitions.len());
-    let plan = Plan::new(options, &**host, topic, &config, count);
+    let usual = Usual::IN_FILES;
+    let plan = Plan::new(options, &**host, topic, &config, count, usual);
     let placement = if options.keep_offsets {
         Placement::Keep
     } else {
@@ -97,29 +128,35 @@ pub fn run(options: &ProduceOptions, host: &Arc<dyn Host>) -> Result<()> {
     };
     let progress = Progress::start(host, options.quiet);
     let producer = transaction.as_ref().map(transaction::Open::producer);
-    let sink = Sink::new(
-        session,
-        transaction,
-        topic,
-        placement,
-        options.sync,
-        progress,
-    );
-    let input = Input::new(&interrupt);
-    match plain_delimiter(options) {
-        Some(delimiter) => plain::run(&plan, delimiter, input, &sink),
-        None => records::run(&plan, producer, input, &sink),
-    }
-    let (mut session, transaction, mut progress, outcome) = sink.finish();
+    let files = Files::new(session, transaction, topic, placement, options.sync);
+    let sink = Sink::new(files, progress);
+    read(options, &plan, producer, &interrupt, &sink);
+    let (files, mut progress, outcome) = sink.finish();
     progress.finish();
+    let (mut session, transaction) = files.into_parts();
     let is_transaction = transaction.is_some();
     let ended = end_transaction(transaction, &mut session, outcome.is_ok(), &interrupt);
     session.close()?;
     let went_well = outcome.is_ok() && ended.is_ok();
     // Where the end itself failed, its error says what became of it.
     let was_aborted = is_transaction && outcome.is_err() && ended.is_ok();
-    report(options, topic, &progress, went_well, was_aborted);
+    report(options, &progress, went_well, was_aborted);
     outcome.and(ended)
+}
+
+/// Reads the input to its end, or until the sink fails.
+fn read<T: Target>(
+    options: &ProduceOptions,
+    plan: &Plan<'_>,
+    producer: Option<(ProducerId, ProducerEpoch)>,
+    interrupt: &Interrupt,
+    sink: &Sink<T>,
+) {
+    let input = Input::new(interrupt);
+    match plain_delimiter(options) {
+        Some(delimiter) => plain::run(plan, delimiter, input, sink),
+        None => records::run(plan, producer, input, sink),
+    }
 }
 
 /// Commits where all went well, aborts where it did not.
@@ -168,7 +205,7 @@ fn prepare_topic(session: &mut Session, options: &ProduceOptions, topic: &str) -
     let Some(known) = session.image().topic(topic) else {
         let Some(partitions) = options.create_partitions else {
             return Err(crate::log::LogError::UnknownTopic {
-                directory: options.location.data.clone(),
+                directory: session.path().to_owned(),
                 topic: topic.to_owned(),
                 nearest: session.image().nearest_topic(topic),
             }
@@ -231,6 +268,7 @@ impl<'p> Plan<'p> {
         topic: &'p str,
         config: &TopicConfig,
         count: usize,
+        usual: Usual,
     ) -> Self {
         // The topic's own compression.type wins, as in a broker.
         let compression = config
@@ -241,9 +279,9 @@ impl<'p> Plan<'p> {
         let most = max_message_bytes.max(HEADER_SIZE + RECORD_OVERHEAD);
         let compressed = compression.codec() != Codec::None;
         let usual = if compressed {
-            COMPRESSED_BATCH
+            usual.compressed
         } else {
-            PLAIN_BATCH
+            usual.plain
         };
         let single = options.partition.is_some() || count == 1;
         let share = if single {
@@ -405,13 +443,7 @@ fn tell_recovered(session: &Session, quiet: bool) {
     }
 }
 
-fn report(
-    options: &ProduceOptions,
-    topic: &str,
-    progress: &Progress,
-    went_well: bool,
-    was_aborted: bool,
-) {
+fn report(options: &ProduceOptions, progress: &Progress, went_well: bool, was_aborted: bool) {
     if !went_well && progress.records() == 0 {
         return;
     }
@@ -424,8 +456,19 @@ fn report(
         "{} ({}) to {} in {}{fate}",
         progress::count(progress.records(), "record"),
         progress::size(progress.bytes()),
-        options.location.data.join(topic).display(),
+        place(&options.location),
         progress::duration(progress.elapsed())
     );
     progress::summary("ottla-produce", options.quiet, &text);
+}
+
+/// Where records went, for people.
+fn place(location: &Location) -> String {
+    match location {
+        Location::Directory(directory) => match directory.topic() {
+            Ok(topic) => directory.data.join(topic).display().to_string(),
+            Err(_) => directory.to_string(),
+        },
+        Location::Server(server) => server.to_string(),
+    }
 }

@@ -5,8 +5,8 @@
 //! data directory's `server.properties`, the default.
 //!
 //! Names are Apache Kafka's or librdkafka's. Those that make no sense on a
-//! directory (`acks`, `linger.ms`) are taken and do nothing, so that a client's
-//! configuration can be used as it is. An unknown name is an error on the command
+//! directory (`acks`), or at all (`linger.ms`), are taken and do nothing, so that a
+//! client's configuration can be used as it is. An unknown name is an error on the command
 //! line and in a profile; `server.properties` has many that are the server's own.
 
 use super::error::{Result, ToolError, nearest};
@@ -29,6 +29,8 @@ pub enum Verb {
     Consume,
     /// `ottla topics`
     Topics,
+    /// `ottla groups`
+    Groups,
 }
 
 /// A property: its name, its other names, and who takes it.
@@ -53,9 +55,10 @@ const fn known(
 const PRODUCE: &[Verb] = &[Verb::Produce];
 const CONSUME: &[Verb] = &[Verb::Consume];
 const CREATE: &[Verb] = &[Verb::Produce, Verb::Topics];
+const ALL: &[Verb] = &[Verb::Produce, Verb::Consume, Verb::Topics, Verb::Groups];
 
 /// Every property that does something.
-const KNOWN: [Known; 9] = [
+const KNOWN: [Known; 31] = [
     known("compression.type", &["compression.codec"], PRODUCE),
     known(
         "compression.level",
@@ -73,41 +76,55 @@ const KNOWN: [Known; 9] = [
     known("isolation.level", &[], CONSUME),
     known("group.id", &[], CONSUME),
     known("num.partitions", &[], CREATE),
+    known("acks", &["request.required.acks"], PRODUCE),
+    known("enable.idempotence", &[], PRODUCE),
+    known(
+        "max.in.flight.requests.per.connection",
+        &["max.in.flight"],
+        PRODUCE,
+    ),
+    known("buffer.memory", &[], PRODUCE),
+    known("delivery.timeout.ms", &["message.timeout.ms"], PRODUCE),
+    known("fetch.max.wait.ms", &["fetch.wait.max.ms"], CONSUME),
+    known("fetch.min.bytes", &[], CONSUME),
+    known("fetch.max.bytes", &[], CONSUME),
+    known(
+        "max.partition.fetch.bytes",
+        &["fetch.message.max.bytes"],
+        CONSUME,
+    ),
+    known("auto.commit.interval.ms", &[], CONSUME),
+    known("session.timeout.ms", &[], CONSUME),
+    known("heartbeat.interval.ms", &[], CONSUME),
+    known("max.poll.interval.ms", &[], CONSUME),
+    known("group.instance.id", &[], CONSUME),
+    known("client.id", &[], ALL),
+    known("request.timeout.ms", &["socket.timeout.ms"], ALL),
+    known("socket.connection.setup.timeout.ms", &[], ALL),
+    known("default.api.timeout.ms", &[], ALL),
+    known("retry.backoff.ms", &[], ALL),
+    known("retry.backoff.max.ms", &["reconnect.backoff.max.ms"], ALL),
+    known("receive.message.max.bytes", &[], ALL),
+    known("security.protocol", &[], ALL),
 ];
 
-/// Properties that do nothing on a directory.
-const WITHOUT_EFFECT: [&str; 32] = [
-    "acks",
-    "request.required.acks",
+/// Properties that do nothing.
+const WITHOUT_EFFECT: [&str; 16] = [
     "allow.auto.create.topics",
-    "auto.commit.interval.ms",
     "auto.offset.reset",
     "batch.num.messages",
     "bootstrap.servers",
-    "buffer.memory",
-    "client.id",
-    "delivery.timeout.ms",
     "enable.auto.commit",
     "enable.auto.offset.store",
-    "enable.idempotence",
     "enable.partition.eof",
-    "fetch.max.bytes",
-    "fetch.max.wait.ms",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
     "linger.ms",
     "max.block.ms",
-    "max.in.flight.requests.per.connection",
-    "max.partition.fetch.bytes",
     "max.poll.records",
-    "message.timeout.ms",
     "metadata.broker.list",
     "queue.buffering.max.kbytes",
     "queue.buffering.max.messages",
     "queue.buffering.max.ms",
-    "request.timeout.ms",
     "retries",
-    "security.protocol",
     "transaction.timeout.ms",
 ];
 

@@ -4,14 +4,17 @@
 //! Every change is one batch of KRaft records, durable before this returns, but
 //! for `--alter` with partitions and configs, which is two.
 
+mod wire;
+
 use super::args::DataFormat;
 use super::args::topics::{TopicsCommand, TopicsOptions};
 use super::error::{Exit, Result, ToolError};
 use super::progress::{count, summary};
 use super::run::complain;
+use super::server::Location;
 use super::table::Table;
 use crate::format::topic_config::{self, TopicConfig};
-use crate::format::topic_name;
+use crate::format::{Uuid, topic_name};
 use crate::host::{Durability, Host, Kind};
 use crate::log::LogError;
 use crate::log::data_dir::DataDir;
@@ -39,9 +42,24 @@ const DESCRIBE: [&str; 7] = [
     "bytes",
 ];
 
+/// A topic as it is shown.
+struct Shown {
+    name: String,
+    id: Uuid,
+    partitions: usize,
+    /// The configs that were set for it.
+    configs: Map<String, Value>,
+    /// The rows of its description.
+    rows: Vec<Vec<Value>>,
+}
+
 /// Does what the options say.
 pub fn run(options: &TopicsOptions, host: &Arc<dyn Host>) -> Result<()> {
-    let data = options.location.data.as_path();
+    let directory = match &options.location {
+        Location::Directory(directory) => directory,
+        Location::Server(server) => return wire::run(options, server, host),
+    };
+    let data = directory.data.as_path();
     match &options.command {
         TopicsCommand::List { internal } => list(host, data, *internal, options.output),
         TopicsCommand::Describe { topic, internal } => {
@@ -60,14 +78,19 @@ pub fn run(options: &TopicsOptions, host: &Arc<dyn Host>) -> Result<()> {
 fn list(host: &Arc<dyn Host>, data: &Path, internal: bool, output: DataFormat) -> Result<()> {
     let directory = DataDir::open(host, data)?;
     let image = directory.image();
+    let topics = shown(image, internal).map(|(name, topic)| Shown::new(image, name, topic));
+    print_list(topics, output)
+}
+
+fn print_list(topics: impl IntoIterator<Item = Shown>, output: DataFormat) -> Result<()> {
     let mut table = Table::new(&LIST);
-    for (name, topic) in shown(image, internal) {
+    for topic in topics {
         table.push(vec![
-            json!(name),
+            json!(topic.name),
             json!(topic.id),
-            json!(topic.partitions.len()),
-            json!(topic_name::is_internal(name)),
-            configs(image, name),
+            json!(topic.partitions),
+            json!(topic_name::is_internal(&topic.name)),
+            Value::Object(topic.configs),
         ]);
     }
     print(&table.render(output))
@@ -92,31 +115,48 @@ fn describe(
         ],
     };
     let mut worst = Exit::Done;
-    let mut rows = Vec::new();
-    let mut documents = Vec::new();
+    let mut described = Vec::new();
     for (name, topic) in &topics {
-        let mut table = Table::new(&DESCRIBE);
+        let mut shown = Shown::new(image, name, topic);
         for partition in topic.partitions.keys() {
             let (row, exit) =
                 describe_partition(host.as_ref(), &directory, name, topic, *partition);
             worst = worst_of(worst, exit);
+            shown.rows.push(row);
+        }
+        described.push(shown);
+    }
+    print_descriptions(described, only.is_some(), output)?;
+    unread(worst)
+}
+
+/// An error where not everything could be read.
+fn unread(worst: Exit) -> Result<()> {
+    if worst == Exit::Done {
+        return Ok(());
+    }
+    Err(ToolError::new(
+        worst,
+        "not every partition could be read; its cells are empty",
+    ))
+}
+
+/// Prints topics with their partitions; `single` where one was asked for by name.
+fn print_descriptions(topics: Vec<Shown>, single: bool, output: DataFormat) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut documents = Vec::new();
+    for mut topic in topics {
+        let mut table = Table::new(&DESCRIBE);
+        for row in std::mem::take(&mut topic.rows) {
             table.push(row);
         }
         match output {
-            DataFormat::Json => {
-                let mut document = Map::new();
-                document.insert("topic".to_owned(), json!(name));
-                document.insert("topicId".to_owned(), json!(topic.id));
-                document.insert("internal".to_owned(), json!(topic_name::is_internal(name)));
-                document.insert("configs".to_owned(), configs(image, name));
-                document.insert("partitions".to_owned(), table.to_json());
-                documents.push(Value::Object(document));
-            }
+            DataFormat::Json => documents.push(document(topic, &table)),
             DataFormat::Table => {
                 if !rows.is_empty() {
                     rows.push(b'\n');
                 }
-                rows.extend_from_slice(heading(image, name, topic).as_bytes());
+                rows.extend_from_slice(heading(&topic).as_bytes());
                 rows.extend_from_slice(&table.render(output));
             }
             DataFormat::Csv | DataFormat::Tsv => {
@@ -132,30 +172,51 @@ fn describe(
         }
     }
     if output == DataFormat::Json {
-        let document = match only {
-            Some(_) => documents.remove(0),
-            None => Value::Array(documents),
+        let document = match single {
+            true => documents.remove(0),
+            false => Value::Array(documents),
         };
         rows = serde_json::to_vec_pretty(&document).expect("values are JSON");
         rows.push(b'\n');
     }
-    print(&rows)?;
-    if worst == Exit::Done {
-        return Ok(());
-    }
-    Err(ToolError::new(
-        worst,
-        "not every partition could be read; its cells are empty",
-    ))
+    print(&rows)
 }
 
-fn heading(image: &Image, name: &str, topic: &Topic) -> String {
+fn document(topic: Shown, partitions: &Table) -> Value {
+    let mut document = Map::new();
+    let internal = topic_name::is_internal(&topic.name);
+    document.insert("topic".to_owned(), json!(topic.name));
+    document.insert("topicId".to_owned(), json!(topic.id));
+    document.insert("internal".to_owned(), json!(internal));
+    document.insert("configs".to_owned(), Value::Object(topic.configs));
+    document.insert("partitions".to_owned(), partitions.to_json());
+    Value::Object(document)
+}
+
+impl Shown {
+    fn new(image: &Image, name: &str, topic: &Topic) -> Self {
+        let configs = image
+            .topic_configs(name)
+            .map(|(name, value)| (name.to_owned(), json!(value)));
+        Self {
+            name: name.to_owned(),
+            id: topic.id,
+            partitions: topic.partitions.len(),
+            configs: configs.collect(),
+            rows: Vec::new(),
+        }
+    }
+}
+
+fn heading(topic: &Shown) -> String {
     let mut text = format!(
-        "topic {name}, id {}, {}\n",
+        "topic {}, id {}, {}\n",
+        topic.name,
         topic.id,
-        count(topic.partitions.len() as u64, "partition")
+        count(topic.partitions as u64, "partition")
     );
-    for (config, value) in image.topic_configs(name) {
+    for (config, value) in &topic.configs {
+        let value = value.as_str().unwrap_or_default();
         text.push_str(&format!("config {config}={value}\n"));
     }
     text
@@ -344,20 +405,28 @@ fn alter(
             count(partitions.unsigned_abs().into(), "partition")
         ));
     }
-    let changes: Vec<(String, Option<String>)> = set
-        .iter()
+    let changes = changes(set, unset);
+    if !changes.is_empty() {
+        session.alter_configs(topic, &changes)?;
+        done.extend(changes.iter().map(in_words));
+    }
+    Ok(format!("altered topic `{topic}`: {}", done.join(", ")))
+}
+
+/// What to set, and what to set back.
+fn changes(set: &[(String, String)], unset: &[String]) -> Vec<(String, Option<String>)> {
+    set.iter()
         .filter(|(name, _)| !unset.contains(name))
         .map(|(name, value)| (name.clone(), Some(value.clone())))
         .chain(unset.iter().map(|name| (name.clone(), None)))
-        .collect();
-    if !changes.is_empty() {
-        session.alter_configs(topic, &changes)?;
-        done.extend(changes.iter().map(|(name, value)| match value {
-            Some(value) => format!("{name}={value}"),
-            None => format!("{name} back to its default"),
-        }));
+        .collect()
+}
+
+fn in_words((name, value): &(String, Option<String>)) -> String {
+    match value {
+        Some(value) => format!("{name}={value}"),
+        None => format!("{name} back to its default"),
     }
-    Ok(format!("altered topic `{topic}`: {}", done.join(", ")))
 }
 
 fn delete(session: &mut Session, topic: &str, if_exists: bool) -> Result<String> {
@@ -375,13 +444,6 @@ fn delete(session: &mut Session, topic: &str, if_exists: bool) -> Result<String>
 fn shown(image: &Image, internal: bool) -> impl Iterator<Item = (&String, &Topic)> {
     let topics = image.topics().iter();
     topics.filter(move |(name, _)| internal || !topic_name::is_internal(name))
-}
-
-fn configs(image: &Image, topic: &str) -> Value {
-    let pairs = image
-        .topic_configs(topic)
-        .map(|(name, value)| (name.to_owned(), json!(value)));
-    Value::Object(pairs.collect::<Map<_, _>>())
 }
 
 fn unknown(image: &Image, data: &Path, topic: &str) -> ToolError {

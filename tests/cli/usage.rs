@@ -21,8 +21,10 @@ fn wrong_places_are_refused_and_left_alone() {
             ("data/t/x", 1, "two levels below"),
             ("nowhere/at/all", 1, "no such directory"),
             ("data/a,b", 2, "topic name"),
-            ("kafka://localhost:9092/t", 1, "ottla serve"),
+            ("kafka://localhost:1/t", 1, "cannot connect to localhost:1"),
             ("kafka://localhost/t", 2, "kafka://HOST:PORT"),
+            ("kafka://localhost:9092", 2, "names no topic"),
+            ("kafka://localhost:9092/a,b", 2, "topic name"),
             ("s3://bucket/t", 2, "scheme `s3`"),
         ] {
             place
@@ -117,5 +119,42 @@ fn bad_options_of_inspect() {
         ("inspect explain data/t-0", 2, "OFFSET"),
     ] {
         place.run(line).fails(code, &[says]);
+    }
+}
+
+#[test]
+fn what_a_server_cannot_do_is_refused_before_it_is_asked() {
+    let place = Place::new();
+    // Nobody listens there: what gets as far as connecting ends with 1.
+    let server = "kafka://localhost:1/t";
+    for (command, code, says) in [
+        (
+            "produce {} --json --keep-offsets",
+            2,
+            "--keep-offsets needs a directory",
+        ),
+        ("produce {} --sync batch", 2, "--sync needs a directory"),
+        ("produce {} --transaction", 1, "transactions over the wire"),
+        ("produce {} -X acks=2", 2, "acks: expected 0, 1 or all"),
+        (
+            "produce {} -X acks=1 -X enable.idempotence=true",
+            2,
+            "needs acks=all",
+        ),
+        ("produce {} -X max.in.flight=6", 2, "a number from 1 to 5"),
+        ("consume {} -g g -p 0", 2, "-p cannot be used with -g"),
+        ("consume {} -g g -o 1:5", 2, "cannot be used with -g"),
+        (
+            "consume {} -X security.protocol=SSL",
+            1,
+            "expected PLAINTEXT",
+        ),
+        ("topics {} --create -c nonsense=1", 1, "nonsense"),
+        ("topics {} --list", 2, "give kafka://localhost:1"),
+        ("topics {}", 1, "cannot connect to localhost:1"),
+    ] {
+        place
+            .run(&command.replace("{}", server))
+            .fails(code, &[says]);
     }
 }

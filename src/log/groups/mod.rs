@@ -4,11 +4,13 @@
 //! Source: `org.apache.kafka.coordinator.group.OffsetMetadataManager`,
 //! `GroupMetadataManager`, `ShareCoordinatorShard`.
 
+mod change;
 mod members;
 mod offsets;
 mod read;
 mod share;
 
+pub use change::{Change, apply};
 pub use members::{Assigned, Kind, Member};
 pub use offsets::{Committed, Pending};
 pub use read::{Groups, read};

@@ -5,9 +5,9 @@ use crate::format::types::PartitionId;
 use crate::host::Host;
 use crate::tools::error::{Result, ToolError};
 use crate::tools::format_string::FormatString;
-use crate::tools::location::Directory;
 use crate::tools::offsets::OffsetRange;
 use crate::tools::output::Output;
+use crate::tools::server::Location;
 use crate::tools::settings::Verb;
 use clap::{Args, CommandFactory as _, Parser};
 
@@ -23,7 +23,7 @@ const EXAMPLES: &str =
 #[derive(Debug, Clone, Parser)]
 #[command(name = "ottla-consume", bin_name = "ottla consume")]
 pub struct ConsumeArgs {
-    /// DATA/TOPIC, or DATA/TOPIC-PARTITION for one partition directory
+    /// DATA/TOPIC, DATA/TOPIC-PARTITION for one partition directory, or kafka://HOST:PORT/TOPIC
     #[arg(value_name = "LOCATION")]
     pub location: String,
 
@@ -66,8 +66,8 @@ struct SelectArgs {
     #[arg(long)]
     read_committed: bool,
 
-    /// Consumer group: comes with a later version
-    #[arg(short, long, value_name = "GROUP", hide_short_help = true)]
+    /// Reads as a member of a consumer group, from where it left off, and commits; needs a server. -o says where partitions without a commit start
+    #[arg(short, long, value_name = "GROUP")]
     group: Option<String>,
 }
 
@@ -111,7 +111,7 @@ struct OutputArgs {
 #[derive(Debug, Clone)]
 pub struct ConsumeOptions {
     /// Where from; it names a topic that may exist.
-    pub location: Directory,
+    pub location: Location,
     /// Which records of each partition.
     pub range: OffsetRange,
     /// How many at most.
@@ -122,6 +122,8 @@ pub struct ConsumeOptions {
     pub follow: bool,
     /// Whether to leave out what is not committed.
     pub read_committed: bool,
+    /// The consumer group to be a member of; only with a server.
+    pub group: Option<String>,
     /// How to print them.
     pub output: Output,
     /// Whether only errors are printed.
@@ -144,17 +146,25 @@ impl ConsumeArgs {
             .map(partition_list)
             .transpose()?;
         let output = self.output.validate()?;
-        let location = Directory::find(&self.location, host)?;
+        let mut location = Location::find(&self.location, host)?;
         location.topic()?;
-        location.must_exist()?;
-        let settings = self
-            .common
-            .settings(Verb::Consume, Some(&location.data), host)?;
-        if self.select.group.is_some() || settings.get("group.id").is_some() {
+        if let Location::Directory(directory) = &location {
+            directory.must_exist()?;
+        }
+        let settings = self.common.settings(Verb::Consume, location.data(), host)?;
+        location.configure(&settings)?;
+        let group = self
+            .select
+            .group
+            .or_else(|| settings.get("group.id").map(str::to_owned));
+        if group.is_some() && location.data().is_some() {
             return Err(ToolError::failed(
                 "consumer groups on directories come with a later version",
             )
             .hint("-o picks records by offset or time; leave out -g and group.id"));
+        }
+        if let Some(group) = &group {
+            check_group(group, &range, listed.as_deref())?;
         }
         if self.select.follow && range.end.is_some() {
             return Err(ToolError::usage(format!(
@@ -162,7 +172,11 @@ impl ConsumeArgs {
                 self.select.offset
             )));
         }
-        let partitions = match (listed, location.partition()) {
+        let there = match &location {
+            Location::Directory(directory) => directory.partition(),
+            Location::Server(_) => None,
+        };
+        let partitions = match (listed, there) {
             (Some(listed), Some(there)) if listed != [there] => {
                 return Err(ToolError::usage(format!(
                     "-p contradicts the location, which is partition {there}"
@@ -179,11 +193,30 @@ impl ConsumeArgs {
             follow: self.select.follow,
             read_committed: self.select.read_committed
                 || isolation.is_some_and(|level| level == "read_committed"),
+            group,
             output,
             quiet: self.common.quiet,
             location,
         })
     }
+}
+
+/// A group says by itself which partitions a member reads.
+fn check_group(group: &str, range: &OffsetRange, listed: Option<&[PartitionId]>) -> Result<()> {
+    if group.is_empty() {
+        return Err(ToolError::usage(
+            "-g: expected the name of a group, found none",
+        ));
+    }
+    if listed.is_some() {
+        return Err(
+            super::conflict("-p", "-g").hint("a group shares all partitions among its members")
+        );
+    }
+    if range.end.is_some() {
+        return Err(super::conflict("-o with an end", "-g"));
+    }
+    Ok(())
 }
 
 impl OutputArgs {

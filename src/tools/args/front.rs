@@ -3,8 +3,12 @@
 use clap::{Arg, Command};
 
 /// The verbs that come with this package, and what each does.
-pub const VERBS: [(&str, &str); 6] = [
+pub const VERBS: [(&str, &str); 7] = [
     ("consume", "Print records"),
+    (
+        "groups",
+        "List and describe groups, reset and delete their offsets",
+    ),
     (
         "inspect",
         "Look into a directory: verify, explain, compare, measure",

@@ -6,6 +6,7 @@
 
 pub mod consume;
 pub mod front;
+pub mod groups;
 pub mod inspect;
 pub mod produce;
 pub mod repair;
@@ -90,6 +91,7 @@ pub fn programs() -> Vec<Program> {
             consume::command(),
             &texts::CONSUME as &'static [Section],
         ),
+        program("ottla-groups", groups::command(), &texts::GROUPS),
         program("ottla-inspect", inspect::command(), &texts::INSPECT),
         program("ottla-produce", produce::command(), &texts::PRODUCE),
         program("ottla-repair", repair::command(), &texts::REPAIR),

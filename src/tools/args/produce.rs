@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::tools::error::{Result, ToolError, nearest};
 use crate::tools::format_string::FormatString;
 use crate::tools::input::{InputFormat, InputOptions};
-use crate::tools::location::Directory;
+use crate::tools::server::Location;
 use crate::tools::settings::{Settings, Verb};
 use crate::tools::time_spec;
 use clap::{Args, CommandFactory as _, Parser};
@@ -30,7 +30,7 @@ const EXAMPLES: &str = "  ottla produce data/log < access.log             each l
 #[derive(Debug, Clone, Parser)]
 #[command(name = "ottla-produce", bin_name = "ottla produce")]
 pub struct ProduceArgs {
-    /// DATA/TOPIC, or DATA/TOPIC-PARTITION for an existing partition directory
+    /// DATA/TOPIC, DATA/TOPIC-PARTITION for an existing partition directory, or kafka://HOST:PORT/TOPIC
     #[arg(value_name = "LOCATION")]
     pub location: String,
 
@@ -156,7 +156,7 @@ struct WriteArgs {
 #[derive(Debug, Clone)]
 pub struct ProduceOptions {
     /// Where to; it names a topic.
-    pub location: Directory,
+    pub location: Location,
     /// What standard input holds.
     pub input: InputOptions,
     /// The one partition to write to, by option or by location.
@@ -242,12 +242,18 @@ pub fn command() -> clap::Command {
 impl ProduceArgs {
     /// Checks everything that was typed against each other and against the settings.
     pub fn validate(self, host: &dyn Host) -> Result<ProduceOptions> {
-        let location = Directory::find(&self.location, host)?;
+        let mut location = Location::find(&self.location, host)?;
         location.topic()?;
-        let settings = self
-            .common
-            .settings(Verb::Produce, Some(&location.data), host)?;
-        let partition = match (self.write.partition, location.partition()) {
+        let settings = self.common.settings(Verb::Produce, location.data(), host)?;
+        location.configure(&settings)?;
+        let there = match &location {
+            Location::Directory(directory) => directory.partition(),
+            Location::Server(_) => {
+                self.write.check_for_server(&settings)?;
+                None
+            }
+        };
+        let partition = match (self.write.partition, there) {
             (Some(given), Some(there)) if given != there.get() => {
                 return Err(ToolError::usage(format!(
                     "-p {given} contradicts the location, which is partition {there}"
@@ -306,6 +312,30 @@ impl ProduceArgs {
             quiet: self.common.quiet,
             location,
         })
+    }
+}
+
+impl WriteArgs {
+    /// Refuses what only a directory can do.
+    fn check_for_server(&self, settings: &Settings) -> Result<()> {
+        if self.keep_offsets {
+            return Err(ToolError::usage(
+                "--keep-offsets needs a directory: a server gives each record the next offset of its partition",
+            )
+            .hint("produce to the server's data directory while it is stopped"));
+        }
+        if self.transaction.is_some() || settings.get("transactional.id").is_some() {
+            return Err(ToolError::failed(
+                "transactions over the wire come with a later version",
+            ));
+        }
+        if self.sync != Sync::default() {
+            return Err(ToolError::usage(
+                "--sync needs a directory: when a server syncs is the server's to say (flush.messages)",
+            )
+            .hint("-X acks=all waits for every replica in sync"));
+        }
+        Ok(())
     }
 }
 

@@ -27,6 +27,12 @@ pub const TOPICS: [Section; 3] = [
     ("LOCATIONS", LOCATIONS),
     ("FILES", FILES),
 ];
+/// Behind the options of `ottla groups`.
+pub const GROUPS: [Section; 3] = [
+    ("OUTPUT", GROUPS_OUTPUT),
+    ("LOCATIONS", LOCATIONS),
+    ("FILES", FILES),
+];
 /// Behind the options of `ottla inspect`.
 pub const INSPECT: [Section; 13] = [
     ("DIFF", INSPECT_DIFF),
@@ -204,11 +210,29 @@ const PROPERTIES: &str = r"-X NAME=VALUE takes names of Apache Kafka and librdka
   num.partitions                         produce, topics: partitions of new topics
   isolation.level                        consume: read_committed as --read-committed
 
-In the environment they are OTTLA_COMPRESSION_TYPE and so on. Properties that mean nothing to a directory, such as acks or linger.ms, are taken and do nothing. An unknown name is an error.";
+With a server:
+
+  client.id  request.timeout.ms  default.api.timeout.ms  receive.message.max.bytes
+  socket.connection.setup.timeout.ms  retry.backoff.ms  retry.backoff.max.ms
+  acks  enable.idempotence  max.in.flight.requests.per.connection
+  buffer.memory  delivery.timeout.ms     produce
+  fetch.min.bytes  fetch.max.wait.ms  fetch.max.bytes  max.partition.fetch.bytes
+  group.id  group.instance.id  session.timeout.ms  heartbeat.interval.ms
+  max.poll.interval.ms  auto.commit.interval.ms     consume
+
+In the environment they are OTTLA_COMPRESSION_TYPE and so on. Properties that mean nothing to a directory, such as acks, or nothing at all, such as linger.ms, are taken and do nothing. An unknown name is an error.";
+
+const GROUPS_OUTPUT: &str = r"A list has a row for each group: group, type, state.
+
+A description has a row for each partition that the group has committed or is assigned: group, type, state, topic, partition, offset, logStart, logEnd, lag, member, clientId, host. What is not known is empty, in JSON null. A group with neither has one row without a partition.
+
+--reset and --delete-offsets print a row for each offset that they change: group, topic, partition, before, after. --reset keeps within the partition: what lies outside becomes its start or its end. --reset -o end and @TIME speak of the moment at which the command runs.
+
+In a directory only classic groups without members can be changed, and a new group cannot be made; a server takes both.";
 
 const LOCATIONS: &str = r"DATA is a Kafka log directory, DATA/TOPIC a topic in it, DATA/TOPIC-PARTITION a partition directory that exists. Where both a partition directory TOPIC-P and a topic of that name exist, the directory wins; -p picks partitions of a topic.
 
-kafka://HOST:PORT[,HOST:PORT]/TOPIC is understood and comes with ottla serve.";
+kafka://HOST:PORT[,HOST:PORT]/TOPIC is a topic of a running server, Apache Kafka or ottla serve; the first of the servers that answers tells the others. Without TLS and SASL so far.";
 
 const FILES: &str = r"~/.config/ottla/NAME.properties holds the profile NAME (--profile or OTTLA_PROFILE): NAME=VALUE lines as for -X.
 

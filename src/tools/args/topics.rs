@@ -4,6 +4,7 @@ use super::{CommonArgs, DataFormat, conflict};
 use crate::host::Host;
 use crate::tools::error::{Result, ToolError};
 use crate::tools::location::{Directory, State, Target};
+use crate::tools::server::{Location, Server};
 use crate::tools::settings::Verb;
 use clap::{Args, CommandFactory as _, Parser};
 
@@ -19,7 +20,7 @@ const EXAMPLES: &str =
 #[derive(Debug, Clone, Parser)]
 #[command(name = "ottla-topics", bin_name = "ottla topics")]
 pub struct TopicsArgs {
-    /// DATA, or DATA/TOPIC
+    /// DATA, DATA/TOPIC, or kafka://HOST:PORT[/TOPIC]
     #[arg(value_name = "LOCATION")]
     pub location: String,
 
@@ -100,7 +101,7 @@ struct ChangeArgs {
 #[derive(Debug, Clone)]
 pub struct TopicsOptions {
     /// Where.
-    pub location: Directory,
+    pub location: Location,
     /// What to do there.
     pub command: TopicsCommand,
     /// How to print tables.
@@ -172,19 +173,12 @@ impl TopicsArgs {
             .map(|config| name_and_value(config));
         let configs: Vec<(String, String)> = configs.collect::<Result<_>>()?;
         self.check_conflicts()?;
-        let location = Directory::find(&self.location, host)?;
-        let settings = self
-            .common
-            .settings(Verb::Topics, Some(&location.data), host)?;
-        let topic = match &location.target {
-            Target::Data => None,
-            Target::Topic(topic) => Some(topic.clone()),
-            Target::Partition(topic, partition) => {
-                return Err(ToolError::usage(format!(
-                    "{location}: expected DATA or DATA/TOPIC, found partition {partition} of topic `{topic}`"
-                ))
-                .hint(format!("give {}", location.data.join(topic).display())));
-            }
+        let mut location = Location::find(&self.location, host)?;
+        let settings = self.common.settings(Verb::Topics, location.data(), host)?;
+        location.configure(&settings)?;
+        let topic = match &location {
+            Location::Directory(directory) => topic_of(directory)?,
+            Location::Server(server) => server.named_topic().map(str::to_owned),
         };
         let named = || match &topic {
             Some(topic) => Ok(topic.clone()),
@@ -222,17 +216,24 @@ impl TopicsArgs {
             }
         } else {
             if let Some(topic) = topic {
+                let whole = match &location {
+                    Location::Directory(directory) => directory.data.display().to_string(),
+                    Location::Server(server) => Server::without_topic(server),
+                };
                 return Err(ToolError::usage(format!(
-                    "--list takes a data directory, found topic `{topic}`"
+                    "--list takes a data directory or a server, found topic `{topic}`"
                 ))
-                .hint(format!("give {}", location.data.display())));
+                .hint(format!("give {whole}")));
             }
             TopicsCommand::List {
                 internal: self.change.internal,
             }
         };
-        if !matches!(command, TopicsCommand::Create { .. }) && location.state == State::New {
-            location.must_exist()?;
+        if !matches!(command, TopicsCommand::Create { .. })
+            && let Location::Directory(directory) = &location
+            && directory.state == State::New
+        {
+            directory.must_exist()?;
         }
         Ok(TopicsOptions {
             location,
@@ -273,6 +274,18 @@ impl TopicsArgs {
             ));
         }
         Ok(())
+    }
+}
+
+/// The topic that a directory's location names, if it names one.
+fn topic_of(directory: &Directory) -> Result<Option<String>> {
+    match &directory.target {
+        Target::Data => Ok(None),
+        Target::Topic(topic) => Ok(Some(topic.clone())),
+        Target::Partition(topic, partition) => Err(ToolError::usage(format!(
+            "{directory}: expected DATA or DATA/TOPIC, found partition {partition} of topic `{topic}`"
+        ))
+        .hint(format!("give {}", directory.data.join(topic).display()))),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::log::view::{Chunk, Cursor, PartitionView};
 use crate::tools::args::consume::ConsumeOptions;
 use crate::tools::error::{Result, ToolError};
 use crate::tools::offsets::OffsetPoint;
+use crate::tools::range;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -98,7 +99,14 @@ pub(super) fn parts(options: &ConsumeOptions, dir: &DataDir) -> Result<Vec<Part>
         .iter()
         .map(|(_, view, end, _)| point(view.as_ref(), *end, options.range.start))
         .collect::<Result<_>>()?;
-    refuse_out_of_range(&opened, &starts)?;
+    let bounds = opened
+        .iter()
+        .zip(&starts)
+        .map(|((name, view, end, _), from)| {
+            let start = view.as_ref().map_or(Offset::ZERO, PartitionView::start);
+            (name, start, *end, *from)
+        });
+    range::refuse_outside(bounds)?;
 
     let mut parts = Vec::new();
     for ((name, view, end, producers), from) in opened.into_iter().zip(starts) {
@@ -255,51 +263,8 @@ impl Scope {
 
 fn point(view: Option<&PartitionView>, end: Offset, at: OffsetPoint) -> Result<Offset> {
     let start = view.map_or(Offset::ZERO, PartitionView::start);
-    let away = |by: u64| i64::try_from(by).unwrap_or(i64::MAX);
-    Ok(match at {
-        OffsetPoint::Beginning => start,
-        OffsetPoint::End => end,
-        OffsetPoint::At(offset) => offset,
-        OffsetPoint::AfterBeginning(by) => {
-            Offset::new(start.get().saturating_add(away(by))).min(end)
-        }
-        OffsetPoint::BeforeEnd(by) => Offset::new(end.get().saturating_sub(away(by))).max(start),
-        OffsetPoint::Time(time) => match view {
-            Some(view) => view.offset_for_time(time)?.unwrap_or(end),
-            None => end,
-        },
+    range::resolve(at, start, end, |time| match view {
+        Some(view) => Ok(view.offset_for_time(time)?),
+        None => Ok(None),
     })
-}
-
-/// An offset that no partition holds is a mistake; one that some hold is not.
-fn refuse_out_of_range(
-    opened: &[(
-        TopicPartition,
-        Option<PartitionView>,
-        Offset,
-        ProducerStates,
-    )],
-    starts: &[Offset],
-) -> Result<()> {
-    let outside = |(view, end, from): (&Option<PartitionView>, Offset, Offset)| {
-        let start = view.as_ref().map_or(Offset::ZERO, PartitionView::start);
-        (from < start || from > end).then_some((start, end, from))
-    };
-    let mut all = opened
-        .iter()
-        .zip(starts)
-        .map(|((name, view, end, _), from)| (name, outside((view, *end, *from))));
-    let Some((name, Some((start, end, offset)))) = all.next() else {
-        return Ok(());
-    };
-    if all.any(|(_, outside)| outside.is_none()) {
-        return Ok(());
-    }
-    Err(LogError::OffsetOutOfRange {
-        partition: PathBuf::from(name.to_string()),
-        offset,
-        start,
-        end,
-    }
-    .into())
 }

@@ -1,9 +1,9 @@
 //! A piece of the log as the bytes that are printed.
 
 use super::part::Scope;
-use crate::format::PartitionId;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::batch::{Header, PREFIX_SIZE};
+use crate::format::{LeaderEpoch, Offset, PartitionId};
 use crate::log::LogError;
 use crate::log::view::Chunk;
 use crate::tools::error::{Result, ToolError};
@@ -15,6 +15,8 @@ pub(super) struct Renderer {
     scratch: AnyScratch,
     bytes: Vec<u8>,
     records: u64,
+    last: Option<Offset>,
+    last_epoch: Option<LeaderEpoch>,
 }
 
 impl Renderer {
@@ -24,7 +26,19 @@ impl Renderer {
             scratch: AnyScratch::default(),
             bytes: Vec::new(),
             records: 0,
+            last: None,
+            last_epoch: None,
         }
+    }
+
+    /// The offset of the last record that was rendered.
+    pub(super) const fn last(&self) -> Option<Offset> {
+        self.last
+    }
+
+    /// The leader epoch of the last batch; -1 for none.
+    pub(super) fn last_epoch(&self) -> i32 {
+        LeaderEpoch::to_wire(self.last_epoch)
     }
 
     /// What was rendered.
@@ -42,6 +56,7 @@ impl Renderer {
     pub(super) fn render(&mut self, chunk: &Chunk, scope: &Scope, most: Option<u64>) -> Result<()> {
         self.bytes.clear();
         self.records = 0;
+        (self.last, self.last_epoch) = (None, None);
         let most = most.unwrap_or(u64::MAX);
         for batch in chunk.batches() {
             let (position, bytes) = batch?;
@@ -88,6 +103,7 @@ impl Renderer {
                 meta.compression = entry.header().codec().map_err(at())?.name();
             }
         }
+        self.last_epoch = meta.leader_epoch;
         self.bytes.reserve(bytes.len());
         for record in batch.records(&mut self.scratch).map_err(at())? {
             // The place in words costs an allocation: only where it is needed.
@@ -99,6 +115,7 @@ impl Renderer {
                 break;
             }
             self.output.write_record(&mut self.bytes, &meta, &record);
+            self.last = Some(record.offset);
             self.records += 1;
         }
         Ok(())

@@ -3,9 +3,9 @@
 //! checks it by itself, and puts it into the log when its turn comes.
 
 use super::Plan;
-use super::sink::{Refused, Sealed, Sink};
+use super::sink::{Refused, Sealed, Sink, Target};
 use crate::format::Timestamp;
-use crate::format::batch_builder::{BatchBuilder, Seal};
+use crate::format::batch_builder::{BatchBuilder, RECORD_OVERHEAD, Seal};
 use crate::format::compression::{Codec, Compressor};
 use crate::format::record::HeadersBuf;
 use crate::tools::error::ToolError;
@@ -33,7 +33,7 @@ struct Source<'i> {
 }
 
 /// Reads lines until the input ends or the sink fails.
-pub(super) fn run(plan: &Plan<'_>, delimiter: u8, input: Input<'_>, sink: &Sink) {
+pub(super) fn run<T: Target>(plan: &Plan<'_>, delimiter: u8, input: Input<'_>, sink: &Sink<T>) {
     let source = Mutex::new(Source {
         input,
         rest: Vec::new(),
@@ -51,7 +51,7 @@ pub(super) fn run(plan: &Plan<'_>, delimiter: u8, input: Input<'_>, sink: &Sink)
     });
 }
 
-fn work(plan: &Plan<'_>, source: &Mutex<Source<'_>>, sink: &Sink) {
+fn work<T: Target>(plan: &Plan<'_>, source: &Mutex<Source<'_>>, sink: &Sink<T>) {
     let mut piece = Vec::with_capacity(PIECE + 4096);
     let mut encoder = Encoder::new(plan);
     loop {
@@ -181,13 +181,14 @@ impl<'p> Encoder<'p> {
         }
         let headers: &HeadersBuf = &self.plan.headers;
         let headers = headers.as_headers();
+        let beside = RECORD_OVERHEAD + headers.encoded().len();
         let mut start = 0;
         let mut records = 0;
         for end in memchr::memchr_iter(delimiter, piece) {
             let line = &piece[start..end];
             start = end + 1;
-            if line.len() + self.builder.size() > self.plan.batch_bytes && !self.builder.is_empty()
-            {
+            let size = self.builder.size() + line.len() + beside;
+            if size > self.plan.batch_bytes && !self.builder.is_empty() {
                 self.seal(now)?;
             }
             records += 1;

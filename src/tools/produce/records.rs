@@ -3,7 +3,7 @@
 //! that are full.
 
 use super::Plan;
-use super::sink::{Refused, Sealed, Sink};
+use super::sink::{Refused, Sealed, Sink, Target};
 use crate::format::batch::Producer;
 use crate::format::batch_builder::{BatchBuilder, RECORD_OVERHEAD, Seal};
 use crate::format::compression::{Codec, Compressor};
@@ -44,11 +44,11 @@ struct Gathering {
 }
 
 /// Reads records until the input ends or the sink fails.
-pub(super) fn run(
+pub(super) fn run<T: Target>(
     plan: &Plan<'_>,
     producer: Option<(ProducerId, ProducerEpoch)>,
     input: Input<'_>,
-    sink: &Sink,
+    sink: &Sink<T>,
 ) {
     let (jobs, queue) = sync_channel::<Job>(plan.threads);
     let (used, unused) = channel();
@@ -87,10 +87,10 @@ pub(super) fn run(
     })
 }
 
-fn read_all<'p>(
+fn read_all<'p, T: Target>(
     plan: &'p Plan<'p>,
-    reader: IdleReader<'p>,
-    gatherer: &Rc<RefCell<Gatherer<'p>>>,
+    reader: IdleReader<'p, T>,
+    gatherer: &Rc<RefCell<Gatherer<'p, T>>>,
 ) -> Result<()> {
     let mut options = plan.input.clone();
     options.limit = plan.limit;
@@ -104,12 +104,12 @@ fn read_all<'p>(
 }
 
 /// Writes what is gathered before it waits for more input.
-struct IdleReader<'p> {
+struct IdleReader<'p, T> {
     input: Input<'p>,
-    gatherer: Rc<RefCell<Gatherer<'p>>>,
+    gatherer: Rc<RefCell<Gatherer<'p, T>>>,
 }
 
-impl Read for IdleReader<'_> {
+impl<T: Target> Read for IdleReader<'_, T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.input.is_ready(LINGER) {
             self.gatherer.borrow_mut().flush();
@@ -118,19 +118,19 @@ impl Read for IdleReader<'_> {
     }
 }
 
-struct Gatherer<'p> {
+struct Gatherer<'p, T> {
     plan: &'p Plan<'p>,
     producer: Option<(ProducerId, ProducerEpoch)>,
     jobs: SyncSender<Job>,
     unused: Receiver<BatchBuilder>,
-    sink: &'p Sink,
+    sink: &'p Sink<T>,
     turn: u64,
     /// Records so far.
     read: u64,
     gathering: BTreeMap<i32, Gathering>,
 }
 
-impl Gatherer<'_> {
+impl<T: Target> Gatherer<'_, T> {
     /// Adds a record; `false` where the run has failed.
     fn add(&mut self, record: &InputRecord<'_>) -> Result<bool> {
         let plan = self.plan;
@@ -240,7 +240,12 @@ impl Gatherer<'_> {
 }
 
 /// Seals batches and puts them into the log in their turn.
-fn work(plan: &Plan<'_>, queue: &Mutex<Receiver<Job>>, used: &Sender<BatchBuilder>, sink: &Sink) {
+fn work<T: Target>(
+    plan: &Plan<'_>,
+    queue: &Mutex<Receiver<Job>>,
+    used: &Sender<BatchBuilder>,
+    sink: &Sink<T>,
+) {
     let mut compressor = Compressor::new(plan.compression);
     let mut compressed = Vec::new();
     loop {

@@ -1,5 +1,5 @@
-//! The appending end of `produce`: takes sealed batches from several threads and
-//! appends them in the order in which their records were read.
+//! The writing end of `produce`: takes sealed batches from several threads and
+//! hands them to a [`Target`] in the order in which their records were read.
 
 use crate::host::Host;
 use crate::log::LogError;
@@ -51,51 +51,32 @@ impl<E: Into<ToolError>> From<E> for Refused {
     }
 }
 
+/// What sealed batches are written to.
+pub(super) trait Target: Send {
+    /// Writes batches of one partition, in the turn of that number.
+    fn append(&mut self, turn: u64, sealed: &mut Sealed<'_>) -> Result<()>;
+    /// Everything was written: makes it as safe as was asked for.
+    fn finish(&mut self) -> Result<()>;
+}
+
 /// Where sealed batches go, one turn after the other.
-pub(super) struct Sink {
-    state: Mutex<State>,
+pub(super) struct Sink<T> {
+    state: Mutex<State<T>>,
     turned: Condvar,
 }
 
-struct State {
-    session: Session,
-    transaction: Option<transaction::Open>,
-    topic: String,
-    placement: Placement,
-    sync: Sync,
-    open: BTreeMap<i32, Open>,
-    most_open: usize,
+struct State<T> {
+    target: T,
     turn: u64,
     failure: Option<ToolError>,
     progress: Progress,
 }
 
-struct Open {
-    partition: Partition,
-    used: u64,
-}
-
-impl Sink {
-    pub(super) fn new(
-        session: Session,
-        transaction: Option<transaction::Open>,
-        topic: &str,
-        placement: Placement,
-        sync: Sync,
-        progress: Progress,
-    ) -> Self {
-        let host: &Arc<dyn Host> = session.host();
-        let files = host.raise_open_files();
-        let most_open = files.saturating_sub(OTHER_FILES) / FILES_A_PARTITION;
+impl<T: Target> Sink<T> {
+    pub(super) const fn new(target: T, progress: Progress) -> Self {
         Self {
             state: Mutex::new(State {
-                session,
-                transaction,
-                topic: topic.to_owned(),
-                placement,
-                sync,
-                open: BTreeMap::new(),
-                most_open: usize::try_from(most_open).unwrap_or(usize::MAX).max(1),
+                target,
                 turn: 0,
                 failure: None,
                 progress,
@@ -132,21 +113,21 @@ impl Sink {
         self.lock().failure.is_some()
     }
 
-    /// Everything has been put: syncs and gives the parts back.
-    pub(super) fn finish(self) -> (Session, Option<transaction::Open>, Progress, Result<()>) {
+    /// Everything has been put: finishes and gives the parts back.
+    pub(super) fn finish(self) -> (T, Progress, Result<()>) {
         let mut state = self
             .state
             .into_inner()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let failure = state.failure.take();
-        let outcome = match (failure, state.sync_all()) {
+        let outcome = match (failure, state.target.finish()) {
             (Some(failure), _) => Err(failure),
-            (None, synced) => synced,
+            (None, finished) => finished,
         };
-        (state.session, state.transaction, state.progress, outcome)
+        (state.target, state.progress, outcome)
     }
 
-    fn await_turn(&self, turn: u64) -> MutexGuard<'_, State> {
+    fn await_turn(&self, turn: u64) -> MutexGuard<'_, State<T>> {
         let mut state = self.lock();
         while state.turn != turn {
             state = self
@@ -157,17 +138,68 @@ impl Sink {
         state
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-impl State {
-    fn append(&mut self, sealed: Sealed<'_>) -> Result<()> {
+impl<T: Target> State<T> {
+    fn append(&mut self, mut sealed: Sealed<'_>) -> Result<()> {
+        self.target.append(self.turn, &mut sealed)?;
+        self.progress.add(sealed.records, sealed.payload);
+        Ok(())
+    }
+}
+
+/// The partitions of a directory.
+pub(super) struct Files {
+    session: Session,
+    transaction: Option<transaction::Open>,
+    topic: String,
+    placement: Placement,
+    sync: Sync,
+    open: BTreeMap<i32, Open>,
+    most_open: usize,
+}
+
+struct Open {
+    partition: Partition,
+    used: u64,
+}
+
+impl Files {
+    pub(super) fn new(
+        session: Session,
+        transaction: Option<transaction::Open>,
+        topic: &str,
+        placement: Placement,
+        sync: Sync,
+    ) -> Self {
+        let host: &Arc<dyn Host> = session.host();
+        let files = host.raise_open_files();
+        let most_open = files.saturating_sub(OTHER_FILES) / FILES_A_PARTITION;
+        Self {
+            session,
+            transaction,
+            topic: topic.to_owned(),
+            placement,
+            sync,
+            open: BTreeMap::new(),
+            most_open: usize::try_from(most_open).unwrap_or(usize::MAX).max(1),
+        }
+    }
+
+    pub(super) fn into_parts(self) -> (Session, Option<transaction::Open>) {
+        (self.session, self.transaction)
+    }
+}
+
+impl Target for Files {
+    fn append(&mut self, turn: u64, sealed: &mut Sealed<'_>) -> Result<()> {
         self.open_partition(sealed.partition)?;
-        let (turn, placement, sync) = (self.turn, self.placement, self.sync);
+        let (placement, sync) = (self.placement, self.sync);
         let open = self
             .open
             .get_mut(&sealed.partition)
@@ -177,10 +209,23 @@ impl State {
         if sync == Sync::Batch {
             open.partition.sync()?;
         }
-        self.progress.add(sealed.records, sealed.payload);
         Ok(())
     }
 
+    fn finish(&mut self) -> Result<()> {
+        if self.sync == Sync::None {
+            return Ok(());
+        }
+        let partitions: Vec<_> = self
+            .open
+            .values_mut()
+            .map(|open| &mut open.partition)
+            .collect();
+        Ok(self.session.sync(partitions.into_iter())?)
+    }
+}
+
+impl Files {
     fn open_partition(&mut self, number: i32) -> Result<()> {
         if self.open.contains_key(&number) {
             return Ok(());
@@ -216,17 +261,5 @@ impl State {
             open.partition.sync()?;
         }
         Ok(())
-    }
-
-    fn sync_all(&mut self) -> Result<()> {
-        if self.sync == Sync::None {
-            return Ok(());
-        }
-        let partitions: Vec<_> = self
-            .open
-            .values_mut()
-            .map(|open| &mut open.partition)
-            .collect();
-        Ok(self.session.sync(partitions.into_iter())?)
     }
 }
