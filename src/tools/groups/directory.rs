@@ -27,13 +27,16 @@ impl Directory {
     pub(super) fn open(host: &Arc<dyn Host>, data: &Path) -> Result<Self> {
         let dir = DataDir::open(host, data)?;
         let groups = read(host, data, Some(dir.image()))?;
-        if let Some(damage) = groups.damage.first() {
-            return Err(
-                ToolError::damage(format!("not read to the end: {damage}")).hint(format!(
-                    "`ottla inspect groups {}` shows what there is",
-                    data.display()
-                )),
-            );
+        if let Some(lost) = groups.skipped.iter().find(|skipped| skipped.is_loss()) {
+            return Err(ToolError::damage(format!(
+                "{} is damaged at byte {}: offsets may be missing",
+                lost.path.display(),
+                lost.damage.position
+            ))
+            .hint(format!(
+                "`ottla inspect groups {}` shows what there is",
+                data.display()
+            )));
         }
         Ok(Self {
             host: Arc::clone(host),
