@@ -19,6 +19,9 @@ _ottla() {
             ottla,consume)
                 cmd="ottla__subcmd__consume"
                 ;;
+            ottla,groups)
+                cmd="ottla__subcmd__groups"
+                ;;
             ottla,help)
                 cmd="ottla__subcmd__help"
                 ;;
@@ -39,6 +42,9 @@ _ottla() {
                 ;;
             ottla__subcmd__help,consume)
                 cmd="ottla__subcmd__help__subcmd__consume"
+                ;;
+            ottla__subcmd__help,groups)
+                cmd="ottla__subcmd__help__subcmd__groups"
                 ;;
             ottla__subcmd__help,help)
                 cmd="ottla__subcmd__help__subcmd__help"
@@ -170,7 +176,7 @@ _ottla() {
 
     case "${cmd}" in
         ottla)
-            opts="-h -V --help --version consume inspect produce repair serve topics help"
+            opts="-h -V --help --version consume groups inspect produce repair serve topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -269,8 +275,62 @@ _ottla() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ottla__subcmd__groups)
+            opts="-g -o -p -X -q -h -V --group --list --describe --reset --delete-offsets --delete --offset --partitions --dry-run --output --property --profile --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv tsv" -- "${cur}"))
+                    return 0
+                    ;;
+                --property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ottla__subcmd__help)
-            opts="consume inspect produce repair serve topics help"
+            opts="consume groups inspect produce repair serve topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -284,6 +344,20 @@ _ottla() {
             return 0
             ;;
         ottla__subcmd__help__subcmd__consume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ottla__subcmd__help__subcmd__groups)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -27,6 +27,7 @@ end
 complete -c ottla -n "__fish_ottla_needs_command" -s h -l help -d 'Print help'
 complete -c ottla -n "__fish_ottla_needs_command" -s V -l version -d 'Print version'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "consume" -d 'Prints the records of a topic'
+complete -c ottla -n "__fish_ottla_needs_command" -f -a "groups" -d 'Lists and describes consumer groups, resets and deletes their offsets'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "inspect" -d 'Looks into a data directory of any Apache Kafka since 0.10, or of ottla'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "produce" -d 'Appends records from standard input to a topic'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "repair" -d 'Mends a damaged data directory'
@@ -36,7 +37,7 @@ complete -c ottla -n "__fish_ottla_needs_command" -f -a "help" -d 'Print this me
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s c -l count -d 'Stops after N records' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s p -l partitions -d 'Reads these partitions only, such as 0,2,4-7' -r
-complete -c ottla -n "__fish_ottla_using_subcommand consume" -s g -l group -d 'Consumer group: comes with a later version' -r
+complete -c ottla -n "__fish_ottla_using_subcommand consume" -s g -l group -d 'Reads as a member of a consumer group, from where it left off, and commits; needs a server. -o says where partitions without a commit start' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s f -l format -d 'Prints by a format, such as \'%o %k=%v\\n\'; see FORMAT TOKENS' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -l kcat-format -d 'The same, with the tokens of kcat, such as \'%o %k=%s\\n\'' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s k -l key-separator -d 'Prints key, SEP and value' -r
@@ -52,6 +53,24 @@ complete -c ottla -n "__fish_ottla_using_subcommand consume" -s 0 -l nul -d 'End
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s q -l quiet -d 'Says nothing but errors: no progress, no summary'
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s V -l version -d 'Print version'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -s g -l group -d 'The group' -r
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -s o -l offset -d 'With --reset: beginning, end, N, -N (N before the end), +N or @TIME' -r
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -s p -l partitions -d 'Changes these partitions only, such as 0,2,4-7' -r
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l output -d 'How to print tables' -r -f -a "table\t'For people'
+json\t'One JSON document'
+csv\t'Comma-separated, with a row of names'
+tsv\t'Tab-separated, with a row of names'"
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -s X -l property -d 'Sets a property by its Apache Kafka or librdkafka name' -r
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l profile -d 'Reads properties from a profile: a name (~/.config/ottla/NAME.properties) or a file' -r
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l list -d 'Lists groups; the default without -g'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l describe -d 'Shows offsets, lag and members; the default with -g'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l reset -d 'Sets the offsets of a topic, or of all that the group has committed, to where -o says'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l delete-offsets -d 'Deletes the offsets of a topic'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l delete -d 'Deletes the group and its offsets'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -l dry-run -d 'Says what would be changed, and changes nothing'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -s q -l quiet -d 'Says nothing but errors: no progress, no summary'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ottla -n "__fish_ottla_using_subcommand groups" -s V -l version -d 'Print version'
 complete -c ottla -n "__fish_ottla_using_subcommand inspect; and not __fish_seen_subcommand_from batches records index snapshot metadata groups transactions verify explain diff stats help" -l output -d 'How to print' -r -f -a "table\t'For people'
 json\t'One JSON document'
 csv\t'Comma-separated, with a row of names'
@@ -271,13 +290,14 @@ complete -c ottla -n "__fish_ottla_using_subcommand topics" -l internal -d 'Also
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s q -l quiet -d 'Says nothing but errors: no progress, no summary'
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ottla -n "__fish_ottla_using_subcommand topics" -s V -l version -d 'Print version'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "consume" -d 'Prints the records of a topic'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "inspect" -d 'Looks into a data directory of any Apache Kafka since 0.10, or of ottla'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "produce" -d 'Appends records from standard input to a topic'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "repair" -d 'Mends a damaged data directory'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "serve" -d 'Serves a data directory to Kafka clients, over TCP'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "topics" -d 'Lists, creates, describes, alters and deletes topics'
-complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume inspect produce repair serve topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "consume" -d 'Prints the records of a topic'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "groups" -d 'Lists and describes consumer groups, resets and deletes their offsets'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "inspect" -d 'Looks into a data directory of any Apache Kafka since 0.10, or of ottla'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "produce" -d 'Appends records from standard input to a topic'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "repair" -d 'Mends a damaged data directory'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "serve" -d 'Serves a data directory to Kafka clients, over TCP'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "topics" -d 'Lists, creates, describes, alters and deletes topics'
+complete -c ottla -n "__fish_ottla_using_subcommand help; and not __fish_seen_subcommand_from consume groups inspect produce repair serve topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ottla -n "__fish_ottla_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "batches" -d 'Lists batches'
 complete -c ottla -n "__fish_ottla_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "records" -d 'Prints records with headers; those of internal topics decoded'
 complete -c ottla -n "__fish_ottla_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "index" -d 'Prints index entries: .index, .timeindex, .txnindex'
