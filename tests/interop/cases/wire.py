@@ -170,10 +170,11 @@ def case_topics(work):
     for topic, ours in wired.items():
         there = json.loads(ottla.run("topics", f"{place.data}/{topic}", "--output", "json").stdout)
         for partition in [*there["partitions"], *ours["partitions"]]:
-            # No server tells how many segments there are.
+            # No server tells how many segments there are, and a stop leaves no leader: a new epoch.
             partition.pop("segments")
+            partition.pop("leaderEpoch")
         assert ours == there, (ours, there)
-    with broker.start():
+    with broker:
         server = f"kafka://{broker.bootstrap}"
         ottla.run("topics", f"{server}/a", "--delete")
         ottla.run("topics", f"{server}/a", "--delete", expect=ottla.FAILED)
@@ -247,10 +248,10 @@ def case_groups_verb(work):
     broker.stop()
     assert groups(place.data, "-g", "g") == wired
     groups(f"{place.data}/t", "-g", "g", "--reset", "-o", "10")
-    with broker.start():
+    with broker:
         assert committed(broker, "g") == {("t", 0): (10, 40), ("t", 1): (10, 40)}
     groups(place.data, "-g", "g", "--delete")
-    with broker.start():
+    with broker:
         assert groups(f"kafka://{broker.bootstrap}") == []
 
 
