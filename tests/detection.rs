@@ -78,6 +78,47 @@ fn every_case_is_found_and_classed() {
                     let data = root.path().join(case.number.to_string());
                     damage::write(&cases.files(case), &data);
                     let findings = verify(&data);
+                    if std::env::var_os("DBG").is_some() {
+                        use std::fmt::Write as _;
+                        let mut o = String::new();
+                        let class = match &case.expected {
+                            Expected::Found { .. } => "FOUND",
+                            Expected::Told { .. } => "TOLD",
+                            Expected::Free(r) => r,
+                        };
+                        let f: Vec<_> = findings
+                            .iter()
+                            .filter(|f| f.severity.is_damage())
+                            .map(|f| {
+                                let p = f
+                                    .path
+                                    .strip_prefix(&data)
+                                    .unwrap_or(&f.path)
+                                    .to_string_lossy()
+                                    .into_owned();
+                                let touched = case.changes.contains_key(&p);
+                                format!(
+                                    "{}{}:{}:{}",
+                                    if touched { "" } else { "!" },
+                                    f.check,
+                                    p,
+                                    f.severity
+                                )
+                            })
+                            .collect();
+                        write!(
+                            o,
+                            "DBG\t{}\t{}\t{}\t{}\t{}\t{}",
+                            case.number,
+                            cases.template(case).name,
+                            case.kind,
+                            class,
+                            case.what,
+                            f.join(" | ")
+                        )
+                        .unwrap();
+                        println!("{o}");
+                    }
                     if let Some(why) = judge(case, &findings, &data) {
                         let title = case.title(cases.template(case));
                         missed.lock().unwrap().push((

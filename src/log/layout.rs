@@ -111,6 +111,38 @@ pub fn is_misnamed(name: &str) -> bool {
     Suffix::OF_A_SEGMENT.iter().any(ends) && stem.parse::<i64>().is_err()
 }
 
+/// The ending of files that nobody knows and that a repair sets aside.
+pub const ASIDE: &str = ".stray";
+
+/// Whether a name is that of a snapshot of the metadata log, finished or not:
+/// `OFFSET-EPOCH.checkpoint`, `….checkpoint.deleted`, `…-NUMBER.checkpoint.part`.
+pub fn is_metadata_snapshot(name: &str) -> bool {
+    let Some((stem, ending)) = name.split_once('.') else {
+        return false;
+    };
+    let mut parts = stem.splitn(3, '-');
+    let mut has = |length: usize| {
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        parts
+            .next()
+            .is_some_and(|part| part.len() == length && digits(part))
+    };
+    let is_numbered = has(20) && has(10);
+    let is_finished = parts.next().is_none();
+    is_numbered
+        && match ending {
+            "checkpoint" | "checkpoint.deleted" => is_finished,
+            "checkpoint.part" => !is_finished,
+            _ => false,
+        }
+}
+
+/// Whether a name is that of what a recovery cut off a segment and kept.
+pub fn is_cut(name: &str) -> bool {
+    name.rsplit_once(".cut-")
+        .is_some_and(|(file, _)| parse_segment_file(OsStr::new(file)).is_some())
+}
+
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
@@ -180,6 +212,23 @@ mod tests {
         ] {
             assert!(!is_misnamed(name), "{name}");
         }
+    }
+
+    #[test]
+    fn metadata_snapshots_are_told_by_their_names() {
+        let stem = "00000000000000000027-0000000001";
+        for (ending, expected) in [
+            (".checkpoint", true),
+            (".checkpoint.deleted", true),
+            ("-4711.checkpoint.part", true),
+            (".checkpoint.part", false),
+            (".checkpoint~", false),
+            ("-4711.checkpoint", false),
+            ("", false),
+        ] {
+            assert_eq!(is_metadata_snapshot(&format!("{stem}{ending}")), expected);
+        }
+        assert!(!is_metadata_snapshot("27-1.checkpoint"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod session;
 pub mod stats;
 pub mod survey;
 pub mod sweep;
+mod top_level;
 pub mod transaction;
 pub mod transactions;
 pub mod validate;

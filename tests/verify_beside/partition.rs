@@ -226,8 +226,11 @@ fn names() {
             stray("events-0/00000000000000000000.log.cut-9", "cut", |data| {
                 empty(data, "events-0/00000000000000000000.log.cut-9");
             }),
-            stray("events-0/what", "a file of someone's", |data| {
+            rebuildable(stray("events-0/what", "a file of someone's", |data| {
                 empty(data, "events-0/what");
+            })),
+            stray("events-0/what.stray", "a file set aside", |data| {
+                empty(data, "events-0/what.stray");
             }),
             stray("events-0/down", "a directory", |data| {
                 fs::create_dir(data.join("events-0/down")).expect("it can be made");
@@ -257,11 +260,13 @@ fn append(data: &Path, key: &[u8]) {
         directory.join("00000000000000000006.snapshot"),
     )
     .expect("it is there");
-    text(
-        &data.join("recovery-point-offset-checkpoint"),
-        "__transaction_state 0 5",
-        "__transaction_state 0 6",
-    );
+    for checkpoint in ["recovery-point", "replication"] {
+        text(
+            &data.join(format!("{checkpoint}-offset-checkpoint")),
+            "__transaction_state 0 5",
+            "__transaction_state 0 6",
+        );
+    }
 }
 
 #[test]
@@ -278,10 +283,10 @@ fn records_of_kafkas_own() {
             }),
             note(Planted {
                 check: Check::StrayFile,
-                file: "events-0/x",
+                file: "events-0/x.tmp",
                 ..wrong("a key that is right", |data| {
                     append(data, b"\0\0\0\x01b");
-                    fs::write(data.join("events-0/x"), b"").expect("it can be written");
+                    fs::write(data.join("events-0/x.tmp"), b"").expect("it can be written");
                 })
             }),
         ],

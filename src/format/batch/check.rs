@@ -31,6 +31,19 @@ impl Batch<'_> {
         walk.all(count).map(|walk| self.sum(&walk))
     }
 
+    /// Whether one of the records has the base timestamp, as that of a client's batch
+    /// has. `bytes` are those that [`Batch::check_records`] found nothing wrong with.
+    pub fn has_base_time(&self, bytes: &[u8]) -> bool {
+        let mut reader = Reader::new(bytes);
+        let mut delta = || {
+            let length = usize::try_from(reader.varint("record length").ok()?).ok()?;
+            let mut record = Reader::new(reader.take("record", length).ok()?);
+            record.i8("record attributes").ok()?;
+            record.varlong("timestamp delta").ok()
+        };
+        std::iter::from_fn(|| delta()).any(|delta| delta == 0)
+    }
+
     fn walk<'b>(&self, bytes: &'b [u8]) -> Result<(Walk<'b>, usize)> {
         self.bound_count(bytes.len())?;
         let walk = Walk {

@@ -8,8 +8,10 @@
 //! X.log.deleted …        was about to be deleted     goes
 //! X.index without X.log  its log is gone             goes
 //! X.snapshot             of no segment               stays
+//! any other name         nobody knows it             is renamed to NAME.stray
 //! *.tmp  *.checkpoint.*.part  *.checkpoint.deleted   go
 //! T-P.ID-delete/         was about to be deleted     goes
+//! meta.propertiez …      of nearly Kafka's name      is renamed to NAME.stray
 //! T-P.ID-stray/  T-P.ID-future/                      stay, and are reported
 //! ```
 //!
@@ -27,10 +29,10 @@ use crate::format::batch::{Header, Prefix};
 use crate::host::{Host, Kind};
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{
-    CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LEADER_EPOCHS, LOG_STARTS, META_PROPERTIES,
-    METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE, RECOVERY_POINTS, Suffix, TopicPartition,
-    is_misnamed, parse_segment_file,
+    ASIDE, LEADER_EPOCHS, METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE, Suffix, TopicPartition,
+    is_cut, is_metadata_snapshot, is_misnamed, parse_segment_file,
 };
+use crate::log::top_level::{self, TopFile};
 use crate::log::verify::Check;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -39,16 +41,7 @@ use std::path::{Path, PathBuf};
 
 /// A directory that Kafka's tiered storage keeps in a data directory.
 const REMOTE_CACHE: &str = "remote-log-index-cache";
-/// Files of a data directory that are replaced by way of a `.tmp`.
-const REPLACED_IN_DATA: [&str; 6] = [
-    META_PROPERTIES,
-    CLEAN_SHUTDOWN,
-    RECOVERY_POINTS,
-    HIGH_WATERMARKS,
-    LOG_STARTS,
-    CLEANER_OFFSETS,
-];
-/// The same in a partition.
+/// Files of a partition that are replaced by way of a `.tmp`.
 const REPLACED_IN_PARTITION: [&str; 3] = [LEADER_EPOCHS, PARTITION_METADATA, QUORUM_STATE];
 
 /// Plans what becomes of the leftovers in these partitions of the data directory at
@@ -76,6 +69,10 @@ pub fn plan(
 fn beside(host: &dyn Host, data: &Path, plan: &mut Plan) -> Result<()> {
     let mut entries = host.list(data).map_err(LogError::io("list", data))?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let taken: BTreeSet<_> = entries
+        .iter()
+        .map(|entry| entry.name.to_string_lossy().into_owned())
+        .collect();
     for entry in entries {
         let name = entry.name.to_string_lossy();
         if entry.kind == Kind::Directory {
@@ -101,14 +98,33 @@ fn beside(host: &dyn Host, data: &Path, plan: &mut Plan) -> Result<()> {
                 check: Check::Directory,
                 why: left.to_owned(),
             });
-        } else if let Some(replaced) = name.strip_suffix(".tmp")
-            && REPLACED_IN_DATA.contains(&replaced)
-        {
-            let why = "was not finished";
-            plan.push(&entry.name, What::Remove, Check::StrayFile, why);
+        } else if entry.kind == Kind::File {
+            file_beside(host, data, &name, &taken, plan);
         }
     }
     Ok(())
+}
+
+fn file_beside(
+    host: &dyn Host,
+    data: &Path,
+    name: &str,
+    taken: &BTreeSet<String>,
+    plan: &mut Plan,
+) {
+    let read = || host.read(&data.join(name), top_level::MOST).ok();
+    let is_there = |file: &str| host.stat(&data.join(file)).is_ok();
+    match top_level::of(name, read, is_there) {
+        TopFile::Unfinished => {
+            plan.push(name, What::Remove, Check::StrayFile, "was not finished");
+        }
+        TopFile::Alike(known) => {
+            let aside = What::Rename(free_name(name, taken).into());
+            let why = format!("is like {known}, and not it: Kafka does not look at it");
+            plan.push(name, aside, Check::StrayFile, &why);
+        }
+        TopFile::Known | TopFile::Aside | TopFile::Foreign => {}
+    }
 }
 
 enum DirectoryKind {
@@ -151,6 +167,8 @@ struct Files {
     garbage: Vec<(String, &'static str)>,
     /// Others that nobody knows.
     unknown: Vec<String>,
+    /// Such files that an earlier repair set aside.
+    aside: BTreeSet<String>,
 }
 
 /// A segment's file, without what is appended to its name.
@@ -194,19 +212,15 @@ fn of_partition(
         work.remove(file, "", why);
     }
     work.orphans();
+    let taken = files.aside;
     for file in files.unknown {
         let path = work.relative.join(&file);
-        if is_misnamed(&file) {
-            let aside = What::Rename(work.relative.join(format!("{file}.stray")));
-            let why = "Kafka does not start on a file of that name";
-            work.plan.push(path, aside, Check::StrayFile, why);
-            continue;
-        }
-        work.plan.left.push(Left {
-            path,
-            check: Check::StrayFile,
-            why: "is no file of a partition; Kafka does not look at it".to_owned(),
-        });
+        let aside = What::Rename(work.relative.join(free_name(&file, &taken)));
+        let why = match is_misnamed(&file) {
+            true => "Kafka does not start on a file of that name",
+            false => "is no file of a partition; Kafka does not look at it",
+        };
+        work.plan.push(path, aside, Check::StrayFile, why);
     }
     Ok(())
 }
@@ -251,7 +265,7 @@ impl Files {
                 || parse_segment_file(OsStr::new(file)).is_some()
                 || file.ends_with("checkpoint")
         });
-        let is_checkpoint = is_metadata && is_checkpoint(name);
+        let is_checkpoint = is_metadata && is_metadata_snapshot(name);
         if unfinished {
             self.garbage.push((name.to_owned(), "was not finished"));
         } else if is_checkpoint && name.ends_with(".part") {
@@ -264,24 +278,21 @@ impl Files {
             // Kafka asks for no more than the end of the name.
             self.garbage
                 .push((name.to_owned(), "was about to be deleted"));
+        } else if name.ends_with(ASIDE) {
+            self.aside.insert(name.to_owned());
         } else if !(REPLACED_IN_PARTITION.contains(&name) || is_checkpoint || is_cut(name)) {
             self.unknown.push(name.to_owned());
         }
     }
 }
 
-/// Whether a name is that of a metadata snapshot, finished or not.
-fn is_checkpoint(name: &str) -> bool {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    name.split_at_checked(20)
-        .is_some_and(|(offset, rest)| digits(offset) && rest.starts_with('-'))
-        && name.contains(".checkpoint")
-}
-
-/// Whether it is what a recovery cut off and kept.
-fn is_cut(name: &str) -> bool {
-    name.rsplit_once(".cut-")
-        .is_some_and(|(file, _)| parse_segment_file(OsStr::new(file)).is_some())
+/// The name under which a file is set aside: not one that an earlier repair gave.
+fn free_name(file: &str, taken: &BTreeSet<String>) -> String {
+    let numbers = (2..).map(|number| format!("{file}.{number}{ASIDE}"));
+    std::iter::once(format!("{file}{ASIDE}"))
+        .chain(numbers)
+        .find(|name| !taken.contains(name))
+        .expect("there are more names than files")
 }
 
 /// A partition whose leftovers are seen to.

@@ -65,6 +65,8 @@ pub struct Context {
     pub topic_id: Option<Uuid>,
     /// How many partitions the topic has, where the metadata is there to tell it.
     pub partitions: Option<u32>,
+    /// How many replicas the partition has, where the metadata is there to tell it.
+    pub replicas: Option<usize>,
     /// Whether the directory is one of Kafka without ZooKeeper, which wants a
     /// `partition.metadata` in each partition.
     pub kraft: bool,
@@ -130,6 +132,10 @@ impl Surroundings {
             partitions: self
                 .topic(&name.topic)
                 .and_then(|topic| u32::try_from(topic.partitions.len()).ok()),
+            replicas: self
+                .topic(&name.topic)
+                .and_then(|topic| topic.partitions.get(&name.partition))
+                .map(|partition| partition.replicas.len()),
             kraft: self.kraft,
         }
     }

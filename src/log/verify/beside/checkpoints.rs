@@ -104,11 +104,7 @@ fn one(data: &Data<'_>, name: &str, there: &BTreeSet<TopicPartition>, report: &m
         if there.contains(&partition) || is_known(data, &partition) == Some(true) {
             continue;
         }
-        // The cleaner forgets partitions when it next comes by.
-        let severity = match name {
-            CLEANER_OFFSETS => Severity::Note,
-            _ => data.healed(),
-        };
+        let severity = data.healed();
         let expected = "partitions that are there";
         let found = partition.to_string();
         let mut finding = finding(check, severity, path.clone(), expected, found);

@@ -3,7 +3,7 @@
 //! Kafka refuses to start beside a directory that is no partition's, and sets a
 //! partition aside that the metadata does not know or gives to other nodes. One that
 //! it knows and that is not there it makes, empty: that is in order for one that was
-//! never written to.
+//! never written to. Files lie there as they like, but for those that look like Kafka's.
 //!
 //! Sources: `LogManager.loadLogs`, `UnifiedLog.parseTopicPartitionName`,
 //! `LogManager.isStrayKraftReplica`, `DirectoryId`.
@@ -18,6 +18,7 @@ use crate::log::data_dir::MOST_SMALL_FILE;
 use crate::log::image::{Image, PartitionState};
 use crate::log::layout::{METADATA_TOPIC, PARTITION_METADATA, TopicPartition};
 use crate::log::metadata_log::{Said, Source, each_record};
+use crate::log::top_level::{self, TopFile};
 use crate::log::verify::{Check, Severity};
 use std::ops::ControlFlow;
 
@@ -30,11 +31,8 @@ pub(super) fn check(data: &Data<'_>, report: &mut Report<'_>) {
         let name = entry.name.to_string_lossy();
         if entry.kind == Kind::Directory {
             directory(data, &name, report);
-        } else if name.ends_with(".tmp") {
-            let path = data.path(&*name);
-            let expected = "no files that were half written";
-            let check = Check::StrayFile;
-            report(finding(check, Severity::Note, path, expected, "a file"));
+        } else if entry.kind == Kind::File {
+            file(data, &name, report);
         }
     }
     if let (Some(image), Some(node)) = (data.image(), data.node) {
@@ -43,6 +41,25 @@ pub(super) fn check(data: &Data<'_>, report: &mut Report<'_>) {
         }
         missing(data, image, node, report);
     }
+}
+
+/// A file that is not Kafka's.
+fn file(data: &Data<'_>, name: &str, report: &mut Report<'_>) {
+    let path = data.path(name);
+    let read = || data.host.read(&path, top_level::MOST).ok();
+    let is_there = |file: &str| data.host.stat(&data.path(file)).is_ok();
+    let (severity, expected) = match top_level::of(name, read, is_there) {
+        TopFile::Known => return,
+        TopFile::Unfinished => (Severity::Note, "no files that were half written".into()),
+        TopFile::Aside => (Severity::Note, "no files that a repair set aside".into()),
+        TopFile::Foreign => (Severity::Note, "only files that Kafka knows".into()),
+        TopFile::Alike(known) => (
+            Severity::Rebuildable,
+            format!("the name {known}, or none like it"),
+        ),
+    };
+    let check = Check::StrayFile;
+    report(finding(check, severity, path, expected, "a file"));
 }
 
 fn directory(data: &Data<'_>, name: &str, report: &mut Report<'_>) {

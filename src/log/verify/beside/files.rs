@@ -7,7 +7,8 @@
 //! | an index without its `.log` | removes it; a kill amid a deletion leaves it |
 //! | `.deleted`, `.cleaned` | removes it |
 //! | `.swap` | puts it in the place of what it replaces |
-//! | anything else | lets it be |
+//! | `.stray`, `.cut-…` | lets it be: a repair or a recovery of ours set it aside |
+//! | anything else | lets it be; nobody writes it there, so a name is damaged or foreign |
 //!
 //! Sources: `LogLoader.removeTempFilesAndCollectSwapFiles`, `loadSegmentFiles`;
 //! `LogSegment.sanityCheck`.
@@ -17,7 +18,8 @@ use super::partition::Partition;
 use crate::format::Offset;
 use crate::host::Kind;
 use crate::log::layout::{
-    LEADER_EPOCHS, PARTITION_METADATA, QUORUM_STATE, Suffix, is_misnamed, parse_segment_file,
+    ASIDE, LEADER_EPOCHS, PARTITION_METADATA, QUORUM_STATE, Suffix, is_cut, is_metadata_snapshot,
+    is_misnamed, parse_segment_file,
 };
 use crate::log::verify::observer::Seen;
 use crate::log::verify::{Check, Severity};
@@ -87,11 +89,12 @@ impl Names {
     pub(super) fn finish(&self, report: &mut Report<'_>) {
         for entry in &self.partition.entries {
             let Some(name) = entry.name.to_str() else {
+                let expected = "a name in ASCII";
                 self.tell(
                     Check::StrayFile,
-                    Severity::Note,
+                    Severity::Rebuildable,
                     entry,
-                    "a name in ASCII",
+                    expected,
                     report,
                 );
                 continue;
@@ -109,8 +112,11 @@ impl Names {
                     self.tell(Check::StrayFile, Severity::Wrong, entry, expected, report);
                 }
                 None => {
-                    let expected = what_left(name);
-                    self.tell(Check::StrayFile, Severity::Note, entry, expected, report);
+                    let (severity, expected) = match what_left(name) {
+                        Some(expected) => (Severity::Note, expected),
+                        None => (Severity::Rebuildable, "only files that the format knows"),
+                    };
+                    self.tell(Check::StrayFile, severity, entry, expected, report);
                 }
             }
         }
@@ -183,11 +189,13 @@ impl Names {
 fn is_known(name: &str, metadata: bool) -> bool {
     name == LEADER_EPOCHS
         || name == PARTITION_METADATA
-        || metadata && (name == QUORUM_STATE || name.ends_with(".checkpoint"))
+        || metadata
+            && (name == QUORUM_STATE || is_metadata_snapshot(name) && name.ends_with(".checkpoint"))
 }
 
-/// What a name that is no segment's tells.
-fn what_left(name: &str) -> &'static str {
+/// What a name that is no segment's tells of an ordinary event; `None` where nothing
+/// leaves such names.
+fn what_left(name: &str) -> Option<&'static str> {
     let left = [
         (".deleted", "no files that were about to be deleted"),
         (".cleaned", "no files of a compaction that was not done"),
@@ -197,14 +205,9 @@ fn what_left(name: &str) -> &'static str {
         ),
         (".part", "no snapshot that was not done"),
         (".tmp", "no files that were half written"),
+        (ASIDE, "no files that a repair set aside"),
     ];
-    left.iter()
-        .find(|(suffix, _)| name.ends_with(suffix))
-        .map_or_else(
-            || match name.contains(".log.cut-") {
-                true => "nothing that a recovery cut off and kept",
-                false => "only files that the format knows",
-            },
-            |(_, what)| what,
-        )
+    let by_suffix = left.iter().find(|(suffix, _)| name.ends_with(suffix));
+    let cut = || is_cut(name).then_some("nothing that a recovery cut off and kept");
+    by_suffix.map(|(_, what)| *what).or_else(cut)
 }

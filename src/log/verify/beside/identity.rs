@@ -8,6 +8,7 @@
 
 use super::Report;
 use super::data::{Data, Small, finding};
+use super::meta_text;
 use crate::format::clean_shutdown::CleanShutdown;
 use crate::format::meta_properties::{MetaProperties, MetaVersion};
 use crate::log::layout::{CLEAN_SHUTDOWN, META_PROPERTIES};
@@ -54,6 +55,10 @@ fn meta_properties(data: &mut Data<'_>, report: &mut Report<'_>) {
     };
     data.node = meta.node_id;
     data.directory_id = meta.directory_id;
+    if let Some((expected, text)) = meta_text::oddity(&bytes, &meta) {
+        let (check, path) = (Check::MetaProperties, path.clone());
+        report(finding(check, Severity::Rebuildable, path, expected, text));
+    }
     let mut wrong = |expected: String, found: String| {
         let check = Check::MetaProperties;
         report(finding(

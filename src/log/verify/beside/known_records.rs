@@ -5,12 +5,14 @@
 //! one of a type that is not known here, or of a newer version, is no fault.
 //!
 //! Sources: `CoordinatorLoaderImpl`, `GroupCoordinatorRecordSerde`,
-//! `TransactionLog`, `ShareCoordinatorService.partitionFor`, `MetadataRecordSerde`.
+//! `TransactionLog`, `ShareCoordinatorService.partitionFor`, `MetadataRecordSerde`,
+//! `RecordsIterator`.
 
 use super::Report;
 use super::partition::Partition;
+use crate::format::Timestamp;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
-use crate::format::batch::Prefix;
+use crate::format::batch::{HEADER_SIZE, Header, Prefix};
 use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
 use crate::format::control::ControlRecord;
 use crate::format::coordinator::coordinator_partition;
@@ -18,7 +20,9 @@ use crate::format::metadata::VersionedRecord;
 use crate::format::record::Record;
 use crate::format::share_group_state::{ShareStateRecordKey, ShareStateRecordValue};
 use crate::format::transaction_state::{TransactionRecordKey, TransactionRecordValue};
-use crate::log::layout::{METADATA_TOPIC, OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::log::layout::{
+    METADATA_TOPIC, OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, Suffix, TRANSACTIONS_TOPIC,
+};
 use crate::log::verify::observer::Seen;
 use crate::log::verify::{Check, Severity};
 use std::num::NonZeroU32;
@@ -80,12 +84,25 @@ impl KnownRecords {
         let Ok(batch) = AnyBatch::parse(magic, seen.bytes) else {
             return;
         };
+        if let Some((expected, found)) = seen
+            .header
+            .filter(|_| topic == Topic::Metadata)
+            .and_then(of_metadata_batch)
+        {
+            let path = partition.path(seen.segment, Suffix::Log);
+            let check = Check::BatchHeader;
+            let mut finding = partition.finding(check, Severity::Wrong, path, expected, found);
+            finding.bytes = Some(seen.position..seen.position + HEADER_SIZE as u64);
+            finding.offsets = Some(seen.summary.base_offset..seen.summary.last_offset.next());
+            report(finding);
+        }
+        let base_time = seen.header.and_then(|header| header.base_timestamp);
         let Ok(records) = batch.records(&mut self.scratch) else {
             return;
         };
         for record in records.map_while(Result::ok) {
             let fault = match topic {
-                Topic::Metadata => of_metadata(&record, control),
+                Topic::Metadata => of_metadata(&record, control, base_time),
                 Topic::Offsets => of_group(&record, partition),
                 Topic::Transactions => of_transaction(&record, partition),
                 Topic::ShareGroups => of_share_group(&record, partition),
@@ -97,7 +114,7 @@ impl KnownRecords {
                 Topic::Metadata => Check::MetadataLog,
                 _ => Check::InternalTopic,
             };
-            let path = partition.path(seen.segment, crate::log::layout::Suffix::Log);
+            let path = partition.path(seen.segment, Suffix::Log);
             let mut finding = partition.finding(check, Severity::Wrong, path, expected, found);
             finding.bytes = Some(seen.position..seen.position + seen.size);
             finding.offsets = Some(record.offset..record.offset.next());
@@ -106,19 +123,51 @@ impl KnownRecords {
     }
 }
 
-/// What is wrong with a record of the metadata log or of a snapshot.
-pub(super) fn of_metadata(record: &Record<'_>, control: bool) -> Option<Fault> {
-    if control {
-        return ControlRecord::decode(record.key, record.value)
-            .err()
-            .map(|error| ("a control record".to_owned(), error.to_string()));
+/// What is wrong with a batch of the metadata log, which its leader alone writes, and
+/// which nobody compacts.
+fn of_metadata_batch(header: &Header) -> Option<Fault> {
+    let attributes = header.attributes;
+    if attributes.is_append_time() || header.delete_horizon().is_some() {
+        let found = format!("attributes {:#06x}", attributes.bits());
+        return Some(("the leader's time, and no delete horizon".to_owned(), found));
     }
-    let expected = || "a record of the metadata".to_owned();
+    let span = header.last_offset.get() - header.base_offset.get() + 1;
+    (header.record_count as i64 != span).then(|| {
+        let expected = format!("{span} records, one for each offset");
+        (expected, header.record_count.to_string())
+    })
+}
+
+/// What is wrong with a record of the metadata log or of a snapshot, in a batch with
+/// this base time. KRaft's reader refuses what other records may have: a time of their
+/// own, headers, and a key outside of control records (`RecordsIterator`).
+pub(super) fn of_metadata(
+    record: &Record<'_>,
+    control: bool,
+    base_time: Option<Timestamp>,
+) -> Option<Fault> {
+    let fault = |expected: &str, found: String| Some((expected.to_owned(), found));
+    if record.timestamp != base_time {
+        let time = record.timestamp.map_or("none".into(), |t| t.to_string());
+        return fault("the time of its batch", time);
+    }
+    if !record.headers.is_empty() {
+        let found = format!("{} headers", record.headers.len());
+        return fault("no headers in the metadata log", found);
+    }
+    if control {
+        let error = ControlRecord::decode(record.key, record.value).err()?;
+        return fault("a control record", error.to_string());
+    }
+    if record.key.is_some() {
+        return fault("no key in the metadata log", "one".to_owned());
+    }
+    let expected = "a record of the metadata";
     let Some(value) = record.value else {
-        return Some((expected(), "no value".to_owned()));
+        return fault(expected, "no value".to_owned());
     };
     let error = VersionedRecord::decode(value).err()?;
-    Some((expected(), error.to_string()))
+    fault(expected, error.to_string())
 }
 
 fn of_group(record: &Record<'_>, partition: &Partition) -> Option<Fault> {

@@ -18,6 +18,7 @@
 //! | [`identity`] | `meta.properties` and the mark of a clean stop name a registration |
 //! | [`checkpoints`] | checkpoints can be read, and name partitions that are there |
 //! | [`quorum`] | `quorum-state` and the metadata's snapshots fit its log |
+//! | [`meta_text`] | `meta.properties` reads as Kafka writes it |
 //! | [`directories`] | directories and the metadata know of each other |
 
 mod checkpoints;
@@ -29,6 +30,7 @@ mod files;
 mod identity;
 mod known_records;
 mod leader_epochs;
+mod meta_text;
 mod offset_index;
 mod partition;
 mod partition_metadata;
@@ -95,13 +97,12 @@ struct Files {
 
 impl Files {
     fn new(partition: Arc<Partition>) -> Self {
-        let cleanup = partition.context.cleanup;
         Self {
             names: Names::new(Arc::clone(&partition)),
             offsets: OffsetIndexes::new(Arc::clone(&partition)),
             times: TimeIndexes::new(Arc::clone(&partition)),
             transactions: TxnIndexes::new(Arc::clone(&partition)),
-            producers: Producers::new(cleanup.is_some_and(|cleanup| cleanup.compact)),
+            producers: Producers::new(),
             snapshots: ProducerSnapshots::new(Arc::clone(&partition)),
             epochs: LeaderEpochFile::new(Arc::clone(&partition)),
             records: KnownRecords::new(Arc::clone(&partition)),

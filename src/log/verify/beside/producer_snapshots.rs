@@ -78,7 +78,8 @@ impl ProducerSnapshots {
             if !readable || hole || partition.context.live {
                 continue;
             }
-            let severity = match partition.is_clean() {
+            // The metadata log is stopped as cleanly as the others.
+            let severity = match partition.context.clean {
                 true => Severity::Rebuildable,
                 false => Severity::Note,
             };
@@ -103,6 +104,7 @@ impl ProducerSnapshots {
             .log_start
             .unwrap_or_default()
             .max(end.start);
+        self.of_segments(report);
         let there = self.offsets.contains(&end.next);
         if there || hole || !partition.is_clean() || end.next <= start || !producers.modern {
             return;
@@ -119,6 +121,24 @@ impl ProducerSnapshots {
         );
         finding.check = Check::MissingFile;
         report(finding);
+    }
+
+    /// Kafka makes one whenever it rolls a segment, and keeps it as long as the segment.
+    /// (Since 2.8: brokers before that kept the latest three. So one that is missing
+    /// between others is.)
+    fn of_segments(&self, report: &mut Report<'_>) {
+        let partition = &self.partition;
+        let Some(earliest) = self.offsets.first().filter(|_| partition.context.clean) else {
+            return;
+        };
+        let segments = partition.segments.iter().skip(1);
+        for base in segments.filter(|base| *base > earliest && !self.offsets.contains(base)) {
+            let expected = "the producers where the segment starts".to_owned();
+            let found = "no such file".to_owned();
+            let mut finding = self.finding(*base, Severity::Rebuildable, expected, found);
+            finding.check = Check::MissingFile;
+            report(finding);
+        }
     }
 
     /// Whether the snapshot could be read.
@@ -220,6 +240,10 @@ fn fault(entry: &ProducerEntry, at: Offset, producers: &Producers) -> Option<(St
             ("a producer of the log".to_owned(), found)
         });
     };
+    if entry.last_offset.is_none() && entry.offset_delta != 0 {
+        let found = format!("delta {}", entry.offset_delta);
+        return Some((format!("no delta of producer {id}, without a batch"), found));
+    }
     if producers.compacted && entry.epoch > Some(state.epoch) {
         // The cleaner took the batch or marker that told of it.
         return None;

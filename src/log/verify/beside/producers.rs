@@ -23,7 +23,8 @@ pub(super) struct Producers {
     /// Whether everything from offset 0 on is there: what the log does not tell of, was
     /// not.
     pub(super) whole: bool,
-    /// Whether the cleaner may have taken records, batches and markers out.
+    /// Whether the cleaner took records, batches or markers out: offsets are missing,
+    /// which it never gives to others.
     pub(super) compacted: bool,
     /// Whether damage hides batches: nothing is certain from there on.
     pub(super) hidden: bool,
@@ -88,14 +89,14 @@ pub(super) enum Did {
 }
 
 impl Producers {
-    pub(super) fn new(compacted: bool) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             places: HashMap::new(),
             states: Vec::new(),
             last: 0,
             open: BTreeMap::new(),
             whole: false,
-            compacted,
+            compacted: false,
             hidden: false,
             forgot: false,
             modern: false,

@@ -13,9 +13,10 @@ use super::known_records::of_metadata;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::control::ControlRecord;
 use crate::format::leader_epochs::LeaderEpochs;
-use crate::format::quorum_state::QuorumState;
+use crate::format::quorum_state::{QuorumState, QuorumStateVersion};
 use crate::format::{LeaderEpoch, Offset};
 use crate::host::Open;
+use crate::log::image::Image;
 use crate::log::layout::QUORUM_STATE;
 use crate::log::metadata_log;
 use crate::log::scan::{Scanner, Stop};
@@ -68,6 +69,14 @@ fn quorum_state(data: &Data<'_>, report: &mut Report<'_>) {
             return report(finding);
         }
     };
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    if json(&bytes) != json(&state.to_bytes()) {
+        // Any negative number is read as none, and what is not known is not read.
+        let expected = "an election as Kafka writes it";
+        let found = String::from_utf8_lossy(&bytes).into_owned();
+        let severity = Severity::Rebuildable;
+        report(finding(check, severity, path.clone(), expected, found));
+    }
     let Some(metadata) = data.metadata.as_ref().filter(|_| !data.around.live) else {
         return;
     };
@@ -77,6 +86,20 @@ fn quorum_state(data: &Data<'_>, report: &mut Report<'_>) {
         let found = format!("epoch {}", shown(state.leader_epoch));
         return report(finding(check, Severity::Rebuildable, path, expected, found));
     }
+    if is_alone(&state, &metadata.image) && data.is_clean() && state.leader_epoch > last {
+        // A kill comes between an election and the first record of the leader.
+        let next = last.map_or(0, |epoch| epoch.get()) + 1;
+        let severity = match state.leader_epoch.is_some_and(|epoch| epoch.get() > next) {
+            true => Severity::Rebuildable,
+            false => Severity::Note,
+        };
+        let expected = format!(
+            "epoch {}, that of the log: who votes alone leads at once",
+            shown(last)
+        );
+        let found = format!("epoch {}", shown(state.leader_epoch));
+        return report(finding(check, severity, path, expected, found));
+    }
     let elected = metadata.image.nodes().leader;
     if state.leader_epoch == last
         && let (Some(leader), Some(elected)) = (state.leader_id, elected)
@@ -85,6 +108,16 @@ fn quorum_state(data: &Data<'_>, report: &mut Report<'_>) {
         let expected = format!("leader {elected}, as the log says of epoch {}", shown(last));
         let found = format!("leader {leader}");
         report(finding(check, Severity::Wrong, path, expected, found));
+    }
+}
+
+/// Whether the quorum has one voter: nobody else begins an epoch.
+fn is_alone(state: &QuorumState, image: &Image) -> bool {
+    match &state.version {
+        QuorumStateVersion::V0 { current_voters, .. } => {
+            current_voters.as_ref().is_some_and(|all| all.len() == 1)
+        }
+        QuorumStateVersion::V1 { .. } => image.nodes().voters.len() == 1,
     }
 }
 
@@ -159,7 +192,7 @@ fn snapshot(data: &Data<'_>, path: &Path, epoch: Option<LeaderEpoch>, report: &m
             return;
         };
         for record in records.map_while(Result::ok) {
-            if let Some((expected, found)) = of_metadata(&record, control) {
+            if let Some((expected, found)) = of_metadata(&record, control, header.base_timestamp) {
                 let mut finding: Finding = wrong(expected, found);
                 finding.bytes = Some(bytes.clone());
                 report(finding);

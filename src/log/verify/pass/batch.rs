@@ -15,6 +15,8 @@ use std::ops::Range;
 const KNOWN_ATTRIBUTES: i16 = 0x7f;
 /// Types of control records that another release may know; seven are in use.
 const MOST_CONTROL_TYPE: i16 = 64;
+/// The key of a control record of the one version that there is.
+const CONTROL_KEY_SIZE: usize = 4;
 /// As far as a header goes: where a fault is about one of its fields.
 const HEADER: Range<u64> = 0..crate::format::batch::HEADER_SIZE as u64;
 
@@ -137,7 +139,8 @@ fn records(
         .map_err(|error| Fault::of(error, Check::Compression, Severity::Loss))?;
     let records = batch.check_records(payload);
     let readable = records.is_ok();
-    let judged = judge_records(batch, records, compressed);
+    let judged = judge_records(batch, records, compressed)
+        .and_then(|unused| base_time(batch, payload).map(|()| unused));
     if readable && header.attributes.is_control() {
         // What is odd about a marker does not keep it from ending the transaction.
         match control(batch, memory) {
@@ -145,15 +148,16 @@ fn records(
             Err(fault) => return judged.and(Err(fault)),
         }
     }
-    judged
+    judged?.map_or(Ok(()), Err)
 }
 
-/// What the records of a batch add up to, against its header.
+/// What the records of a batch add up to, against its header; what is there that
+/// nobody reads.
 fn judge_records(
     batch: &Batch<'_>,
     records: crate::format::Result<crate::format::batch::Checked>,
     compressed: bool,
-) -> Result<(), Fault> {
+) -> Result<Option<Fault>, Fault> {
     let header = batch.header();
     let checked = records.map_err(|error| Fault::of_record(error, compressed))?;
     if !header.attributes.is_append_time() && header.record_count > 0 {
@@ -161,27 +165,57 @@ fn judge_records(
     }
     let unknown = header.attributes.bits() & !KNOWN_ATTRIBUTES;
     if unknown != 0 {
-        return Err(Fault {
-            check: Check::BatchHeader,
-            severity: Severity::Note,
+        let found = format!("{:#06x}", header.attributes.bits());
+        return Ok(Some(Fault {
             bytes: Some(21..23),
-            expected: "attribute bits 0 to 6".into(),
-            found: format!("{:#06x}", header.attributes.bits()).into(),
-        });
+            ..Fault::unused(Check::BatchHeader, "attribute bits 0 to 6", found)
+        }));
     }
     if let Some(leftover) = without_producer(batch) {
-        return Err(leftover);
+        return Ok(Some(leftover));
     }
     if checked.attributes != 0 {
-        return Err(Fault {
-            check: Check::Record,
-            severity: Severity::Note,
-            bytes: None,
-            expected: "no attribute bits in records".into(),
-            found: format!("{:#04x} in some", checked.attributes).into(),
-        });
+        let found = format!("{:#04x} in some", checked.attributes);
+        let expected = "no attribute bits in records";
+        return Ok(Some(Fault::unused(Check::Record, expected, found)));
     }
-    Ok(())
+    Ok(None)
+}
+
+/// The base time of a batch, which its CRC alone vouches for where a record's own is
+/// the same.
+///
+/// Clients count from the time of the first record, some (KafkaJS) from the least: one
+/// has it. Only the cleaner puts something else there, its delete horizon, which is
+/// later than the records. What is left of a batch (fewer records than offsets) may
+/// have lost the record.
+fn base_time(batch: &Batch<'_>, payload: &[u8]) -> Result<(), Fault> {
+    let header = batch.header();
+    let wrong = |check, bytes, expected: &'static str, found: String| {
+        Err(Fault {
+            check,
+            severity: Severity::Wrong,
+            bytes: Some(bytes),
+            expected: expected.into(),
+            found: found.into(),
+        })
+    };
+    let span = header.last_offset.get() - header.base_offset.get() + 1;
+    match header.delete_horizon() {
+        Some(horizon) if header.record_count > 0 && batch.has_base_time(payload) => wrong(
+            Check::BatchHeader,
+            21..23,
+            "a delete horizon, later than the records",
+            format!("{horizon}, the time of one"),
+        ),
+        None if header.record_count as i64 == span && !batch.has_base_time(payload) => wrong(
+            Check::Timestamp,
+            27..35,
+            "a base time that a record has",
+            "one that none has".to_owned(),
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Fields of a producer in a batch that has none. Nobody reads them; clients leave −1
@@ -200,13 +234,11 @@ fn without_producer(batch: &Batch<'_>) -> Option<Fault> {
     if none(id) && (none(epoch) || zero(epoch)) && (none(sequence) || zero(sequence)) {
         return None;
     }
+    let expected = "no producer (id -1, epoch and sequence -1 or 0), or a marker's (sequence -1)";
+    let found = format!("{:02x?}", &batch.bytes()[PRODUCER]);
     Some(Fault {
-        check: Check::BatchHeader,
-        severity: Severity::Note,
         bytes: Some(PRODUCER.start as u64..PRODUCER.end as u64),
-        expected: "no producer (id -1, epoch and sequence -1 or 0), or a marker's (sequence -1)"
-            .into(),
-        found: format!("{:02x?}", &batch.bytes()[PRODUCER]).into(),
+        ..Fault::unused(Check::BatchHeader, expected, found)
     })
 }
 
@@ -232,6 +264,16 @@ fn control(batch: &Batch<'_>, memory: &mut Memory) -> Result<Option<(bool, i32)>
     let mut marker = None;
     for record in batch.records(&mut memory.v2).map_err(wrong)? {
         let record = record.map_err(wrong)?;
+        let key = record.key.unwrap_or_default();
+        if key.len() != CONTROL_KEY_SIZE || key[..2] != [0, 0] {
+            return Err(Fault {
+                check: Check::Record,
+                severity: Severity::Wrong,
+                bytes: None,
+                expected: "the key of a control record: version 0 and a type".into(),
+                found: format!("{key:02x?}").into(),
+            });
+        }
         let ends = match ControlRecord::decode(record.key, record.value).map_err(wrong)? {
             ControlRecord::Commit(end) => Some((true, end.coordinator_epoch)),
             ControlRecord::Abort(end) => Some((false, end.coordinator_epoch)),
@@ -300,6 +342,7 @@ fn legacy_records(
     let codec = header
         .codec()
         .map_err(|error| Fault::of(error, Check::BatchHeader, Severity::Loss))?;
+    let unused = unused_bits(entry);
     let compressed = codec != Codec::None;
     let records = entry
         .records(memory)
@@ -336,10 +379,39 @@ fn legacy_records(
     if compressed && !header.is_append_time() && latest > header.timestamp {
         times(header.timestamp, latest, 18)?;
     }
-    Ok(())
+    unused.map_or(Ok(()), Err)
+}
+
+/// Attribute bits of a message beyond codec and, of magic 1, the kind of its time.
+fn unused_bits(entry: &LegacyEntry<'_>) -> Option<Fault> {
+    let known = match entry.header().timestamp.is_some() {
+        true => 0x0f,
+        false => 0x07,
+    };
+    let attributes = entry.header().attributes;
+    let found = format!("{attributes:#04x}");
+    (attributes & !known != 0).then(|| Fault {
+        bytes: Some(17..18),
+        ..Fault::unused(
+            Check::BatchHeader,
+            "attribute bits of a codec and a time",
+            found,
+        )
+    })
 }
 
 impl Fault {
+    /// Something where no program of today looks: the records are what they were.
+    fn unused(check: Check, expected: &'static str, found: String) -> Self {
+        Self {
+            check,
+            severity: Severity::Rebuildable,
+            bytes: None,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
     pub(super) fn of(error: FormatError, check: Check, severity: Severity) -> Self {
         let bytes = error.position().map(|at| at..at + 1);
         let (expected, found) = both_sides(error);

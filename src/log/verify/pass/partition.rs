@@ -286,7 +286,7 @@ impl<'a> Walk<'a> {
         let own_fault = checked.fault.clone();
         let readable = own_fault
             .as_ref()
-            .is_none_or(|fault| fault.severity == Severity::Note);
+            .is_none_or(|fault| fault.severity <= Severity::Rebuildable);
         let intact = verdict.intact && readable;
         self.intact &= intact;
         self.judge(place, found, verdict, offsets.clone());

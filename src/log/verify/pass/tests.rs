@@ -18,6 +18,7 @@ const DELETED: Context = Context {
     cleaned: None,
     topic_id: None,
     partitions: None,
+    replicas: None,
     kraft: true,
     cleanup: Some(Cleanup {
         compact: false,
