@@ -1,11 +1,9 @@
 //! Damage to the files beside the log: indexes, snapshots, and the small files of
 //! the partition and of the data directory.
 
+use super::undetectable::Undetectable;
 use super::{Expected, Maker, found, found_in, layout};
-use ottla::format::checkpoint::OffsetCheckpoint;
-use ottla::format::clean_shutdown::CleanShutdown;
 use ottla::format::crc32c::crc32c;
-use ottla::format::leader_epochs::LeaderEpochs;
 use ottla::log::verify::Check;
 use std::collections::BTreeMap;
 
@@ -156,7 +154,8 @@ fn entry_expected(
                 .is_none_or(|(o, p)| o < offset && p < position)
                 && of(entry + 1).is_none_or(|(o, p)| o > offset && p > position);
             let is_last = batches[at..].iter().any(|batch| batch.last == offset);
-            (ascends && is_last).then_some(Expected::Free("an entry that leads to a batch at or before its offset is as good as the one before"))
+            (ascends && (is_last || offset == batches[at].base))
+                .then_some(Expected::Free(Undetectable::IndexOffset))
         }
         ".timeindex" => {
             let bytes = &damaged[entry * 12..entry * 12 + 12];
@@ -164,12 +163,10 @@ fn entry_expected(
             let batch = batches
                 .iter()
                 .find(|batch| (batch.base..=batch.last).contains(&offset))?;
-            (batch.max_timestamp == time).then_some(Expected::Free("an offset in the batch that has the time: Kafka's releases differ in which they write"))
+            (batch.max_timestamp == time).then_some(Expected::Free(Undetectable::TimeIndexOffset))
         }
-        ".txnindex" if maker.template.compacted && (26..34).contains(&(at - entry * 34)) => {
-            Some(Expected::Free(
-                "the cleaner took what was open then: the last stable offset of an abort is told nowhere else",
-            ))
+        ".txnindex" if maker.template.has_gaps() && (26..34).contains(&(at - entry * 34)) => {
+            Some(Expected::Free(Undetectable::Compacted))
         }
         _ => None,
     }
@@ -239,10 +236,9 @@ fn snapshots(maker: &mut Maker<'_>) {
                     let bit = maker.rng.below(8);
                     let mut damaged = bytes.to_vec();
                     damaged[byte] ^= 1 << bit;
-                    let field = at..at + size;
-                    let free =
-                        snapshot_expected(maker, name, &bytes[field.clone()], &damaged[field])
-                            .filter(|_| sealed);
+                    // The cleaner took the batches that would tell a producer's state.
+                    let is_free = sealed && at >= 10 && maker.template.has_gaps();
+                    let free = is_free.then_some(Expected::Free(Undetectable::Compacted));
                     if sealed {
                         let crc = crc32c(&damaged[6..]);
                         damaged[2..6].copy_from_slice(&crc.to_be_bytes());
@@ -327,7 +323,7 @@ fn texts(maker: &mut Maker<'_>) {
                 char::from(bytes[at]),
                 char::from(damaged[at])
             );
-            let expected = text_expected(&name, &bytes, &damaged, &path)
+            let expected = text_expected(maker, &bytes, &damaged, &path)
                 .unwrap_or_else(|| found_in(checks, &path));
             maker.put(format!("{name}: a bit"), what, &path, damaged, expected);
         }
@@ -352,7 +348,7 @@ fn texts(maker: &mut Maker<'_>) {
             variants.push(("without its last line", bytes[..last].to_vec()));
         }
         for (what, damaged) in variants {
-            let expected = text_expected(&name, &bytes, &damaged, &path)
+            let expected = text_expected(maker, &bytes, &damaged, &path)
                 .unwrap_or_else(|| found_in(checks, &path));
             maker.put(format!("{name}: {what}"), &*path, &path, damaged, expected);
         }
@@ -360,72 +356,23 @@ fn texts(maker: &mut Maker<'_>) {
 }
 
 /// What of a small file says nothing.
-fn text_expected(name: &str, bytes: &[u8], damaged: &[u8], path: &str) -> Option<Expected> {
+fn text_expected(maker: &Maker<'_>, bytes: &[u8], damaged: &[u8], path: &str) -> Option<Expected> {
     let free = |is_free: bool, why| is_free.then_some(Expected::Free(why));
-    match name {
-        "leader-epoch-checkpoint" if path.starts_with("t-0") => free(
-            starts_earlier(bytes, damaged),
-            "batches of magic 0 and 1 have no epoch: one may begin among them",
-        ),
+    let changes = BTreeMap::from([(path.to_owned(), Some(damaged.to_vec()))]);
+    let proves = |why: Undetectable| free(why.prove(maker.template, &changes).is_ok(), why);
+    match path.rsplit('/').next().unwrap_or(path) {
+        "leader-epoch-checkpoint" => proves(Undetectable::EpochStart),
         "meta.properties" => free(
             properties(bytes) == properties(damaged),
-            "a comment, or the cluster's id, which no other file repeats",
+            Undetectable::MetaText,
         ),
-        ".kafka_cleanshutdown" => free(
-            CleanShutdown::parse(bytes).broker_epoch == CleanShutdown::parse(damaged).broker_epoch,
-            "Kafka takes from the mark only that it is there, and the broker's epoch",
+        "quorum-state" => free(next_epoch(bytes, damaged), Undetectable::ElectionAhead),
+        "cleaner-offset-checkpoint" => free(
+            damaged.iter().all(|byte| b"0\n".contains(byte)) && damaged.len() < 4,
+            Undetectable::CleanerBegins,
         ),
-        "quorum-state" => free(
-            later_epoch(bytes, damaged),
-            "a node may know of a later election than its log",
-        ),
-        _ if name.ends_with("-offset-checkpoint") => offsets_expected(name, bytes, damaged, path),
         _ => None,
     }
-}
-
-/// Whether only the first epoch's start is another, earlier one.
-fn starts_earlier(before: &[u8], after: &[u8]) -> bool {
-    let (Ok(before), Ok(after)) = (LeaderEpochs::parse(before), LeaderEpochs::parse(after)) else {
-        return false;
-    };
-    let (before, after) = (before.entries(), after.entries());
-    let (Some(first), Some(other)) = (before.first(), after.first()) else {
-        return false;
-    };
-    let same_rest = before[1..] == after[1..] && first.epoch == other.epoch;
-    same_rest && first.start_offset.get() > 0 && other.start_offset < first.start_offset
-}
-
-fn offsets_expected(name: &str, bytes: &[u8], damaged: &[u8], path: &str) -> Option<Expected> {
-    let before = OffsetCheckpoint::parse(bytes).unwrap();
-    let is_empty = damaged.iter().all(|byte| b"0\n".contains(byte)) && damaged.len() < 4;
-    if is_empty && (before.is_empty() || name.starts_with("cleaner")) {
-        return Some(Expected::Free(
-            "to Kafka an empty checkpoint is one without a line; the cleaner begins anew",
-        ));
-    }
-    let after = OffsetCheckpoint::parse(damaged).ok()?;
-    let names = |points: &OffsetCheckpoint| -> Vec<_> {
-        let lines = points.iter();
-        lines
-            .map(|(topic, number, _)| (topic.to_owned(), number))
-            .collect()
-    };
-    if names(&before) != names(&after) {
-        return name.starts_with("cleaner").then(|| Expected::Told {
-            checks: &[Check::Checkpoint],
-            file: path.to_owned(),
-        });
-    }
-    let lower = before.iter().all(|(topic, number, offset)| {
-        after
-            .get(topic, number)
-            .is_some_and(|other| other <= offset)
-    });
-    (lower && name.starts_with("replication")).then_some(Expected::Free(
-        "a high watermark before the end is what slower followers leave",
-    ))
 }
 
 /// The properties but the cluster's id, by their names.
@@ -453,36 +400,15 @@ fn properties(bytes: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
     pairs.collect()
 }
 
-fn later_epoch(before: &[u8], after: &[u8]) -> bool {
+fn next_epoch(before: &[u8], after: &[u8]) -> bool {
     let read = |bytes: &[u8]| -> Option<serde_json::Value> { serde_json::from_slice(bytes).ok() };
     let (Some(mut before), Some(after)) = (read(before), read(after)) else {
         return false;
     };
     let epoch = |state: &serde_json::Value| state["leaderEpoch"].as_i64();
-    let is_later = epoch(&after) > epoch(&before);
+    let is_next = epoch(&after) == epoch(&before).map(|epoch| epoch + 1);
     before["leaderEpoch"] = after["leaderEpoch"].clone();
-    is_later && before == after
-}
-
-/// Fields of a producer snapshot, its CRC right, that may say what they say.
-fn snapshot_expected(
-    maker: &Maker<'_>,
-    name: &str,
-    before: &[u8],
-    after: &[u8],
-) -> Option<Expected> {
-    let none = before.iter().all(|byte| *byte == 0xff) && after[0] & 0x80 != 0;
-    if none && ["coordinatorEpoch", "currentTxnFirstOffset"].contains(&name) {
-        return Some(Expected::Free("any negative number is none"));
-    }
-    if name == "count" {
-        return Some(Expected::Free(
-            "a producer that is not there may have expired",
-        ));
-    }
-    maker.template.compacted.then_some(Expected::Free(
-        "the cleaner took the batches that would tell a producer's state",
-    ))
+    is_next && before == after
 }
 
 /// The snapshot of the metadata log is made of batches as well.

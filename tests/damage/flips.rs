@@ -3,6 +3,7 @@
 //! can see it.
 
 use super::layout::{self, BatchAt, Field};
+use super::undetectable::Undetectable;
 use super::{Expected, Maker, found};
 use ottla::format::any_batch::{AnyBatch, AnyScratch};
 use ottla::format::time_index::TimeIndexEntry;
@@ -173,9 +174,7 @@ fn moved(maker: &Maker<'_>, place: &Place<'_>, log: &[u8]) -> Expected {
     let base = layout::int(&log[place.batch.position..place.batch.position + 8]);
     let last = base + (place.batch.last - place.batch.base);
     if maker.template.compacted && fits_in_gap(place, base, last) {
-        return Expected::Free(
-            "where the cleaner left a gap, a batch may stand anywhere in it: nothing else tells its offsets",
-        );
+        return Expected::Free(Undetectable::CompactedOffsets);
     }
     let mut files = vec![place.path.to_owned()];
     files.extend(indexes(place.path));
@@ -254,13 +253,8 @@ fn sealed_field(maker: &Maker<'_>, place: &Place<'_>, field: &Field, log: &[u8])
                     .all
                     .get(place.index + 1)
                     .is_none_or(|next| last < next.base);
-            if is_last && maker.template.name == "metadata" {
-                return Expected::Free("the end of the metadata log is told nowhere else");
-            }
             if fits && place.index + 1 < place.all.len() {
-                return Expected::Free(
-                    "the cleaner takes records from the end of a batch: its last offset is only a bound",
-                );
+                return Expected::Free(Undetectable::CompactedOffsets);
             }
             let mut files = vec![place.path.to_owned()];
             files.extend(indexes(place.path));
@@ -282,9 +276,7 @@ fn sealed_field(maker: &Maker<'_>, place: &Place<'_>, field: &Field, log: &[u8])
                 bytes: None,
             }
         }
-        "baseTimestamp" if batch.is_append_time() => {
-            Expected::Free("with append time, nobody reads the base timestamp")
-        }
+        "baseTimestamp" if batch.is_append_time() => Expected::Free(Undetectable::Unread),
         "baseTimestamp" => found(
             &[Check::Timestamp, Check::Record, Check::MetadataLog],
             place.path,
@@ -311,9 +303,8 @@ fn attributes(maker: &Maker<'_>, place: &Place<'_>, field: &str, changed: i16) -
     match changed {
         0..=7 => found(INSIDE, place.path, bytes),
         8 if batch.is_append_time() => found(&[Check::Timestamp], place.path, bytes),
-        8 => Expected::Free(
-            "a topic's timestamp type may change from batch to batch, and no other field tells it",
-        ),
+        8 if maker.template.name == "metadata" => found(&[Check::BatchHeader], place.path, bytes),
+        8 => Expected::Free(Undetectable::TimestampType),
         0x10 if batch.producer < 0 => found(&[Check::BatchHeader], place.path, bytes),
         0x10 => producers(maker, place, field),
         0x20 => Expected::Found {
@@ -329,10 +320,8 @@ fn attributes(maker: &Maker<'_>, place: &Place<'_>, field: &str, changed: i16) -
             files: beside(place.path),
             bytes: None,
         },
-        0x40 => Expected::Free(
-            "any batch may have a delete horizon: a topic that is not compacted may have been",
-        ),
-        _ => told(&[Check::BatchHeader], place),
+        0x40 => found(&[Check::BatchHeader, Check::Timestamp], place.path, bytes),
+        _ => found(&[Check::BatchHeader], place.path, bytes),
     }
 }
 
@@ -347,29 +336,20 @@ fn beside(path: &str) -> Vec<String> {
     ]
 }
 
-fn told(checks: &'static [Check], place: &Place<'_>) -> Expected {
-    Expected::Told {
-        checks,
-        file: place.path.to_owned(),
-    }
-}
-
 fn producers(maker: &Maker<'_>, place: &Place<'_>, field: &str) -> Expected {
     if place.batch.producer < 0 || (place.batch.is_control() && field == "baseSequence") {
-        return told(&[Check::BatchHeader, Check::BatchCrc], place);
+        return found(&[Check::BatchHeader], place.path, place.bytes());
     }
-    if maker.template.compacted {
-        return Expected::Free("the cleaner took what stood before a producer's batch");
+    if maker.template.has_gaps() {
+        return Expected::Free(Undetectable::Compacted);
     }
     let earlier = place.all[..place.index].iter();
     let is_first = earlier
         .filter(|batch| batch.producer == place.batch.producer)
         .count()
         == 0;
-    if field == "producerId" && (is_first || place.batch.is_control()) {
-        return Expected::Free(
-            "a producer's first batch may follow others that are gone; a marker that is gone leaves a transaction to the next one",
-        );
+    if is_first || field == "producerId" && place.batch.is_control() {
+        return Expected::Free(Undetectable::FirstOfProducer);
     }
     Expected::Found {
         checks: PRODUCER,
@@ -404,26 +384,22 @@ fn times(maker: &Maker<'_>, place: &Place<'_>, time: i64) -> Expected {
             bytes: None,
         };
     }
-    Expected::Free("the append time of a batch that no entry of the time index points to")
+    Expected::Free(Undetectable::AppendTime)
 }
 
 fn sealed_legacy(place: &Place<'_>, field: &Field, log: &[u8]) -> Expected {
     match field.name {
-        "timestamp" if place.batch.codec() == 0 => {
-            Expected::Free("the time of a message is told nowhere else")
-        }
+        "timestamp" if place.batch.codec() == 0 => Expected::Free(Undetectable::RecordTime),
         "timestamp" => found_or_later(place, log),
         "attributes" => {
             let changed = log[place.batch.position + 17] ^ place.log[place.batch.position + 17];
-            if changed & 7 == 0 {
-                return Expected::Free(
-                    "attribute bits 3 to 7 of a message are not used, bit 3 of magic 1 is its own word",
-                );
+            if changed == 8 && place.batch.magic == 1 {
+                return Expected::Free(Undetectable::TimestampType);
             }
             found(INSIDE, place.path, place.bytes())
         }
         "key" | "value" if place.batch.codec() == 0 || field.name == "key" => {
-            Expected::Free("keys and values are vouched for by the CRC alone")
+            Expected::Free(Undetectable::Content)
         }
         "value" => decoded(place, log),
         _ => found(SHAPE, place.path, place.bytes()),
@@ -434,7 +410,7 @@ fn sealed_legacy(place: &Place<'_>, field: &Field, log: &[u8]) -> Expected {
 fn found_or_later(place: &Place<'_>, log: &[u8]) -> Expected {
     let at = place.batch.position + 18;
     if layout::int(&log[at..at + 8]) > place.batch.max_timestamp {
-        return Expected::Free("the time of a wrapper may be later than that of its messages");
+        return Expected::Free(Undetectable::RecordTime);
     }
     found(&[Check::Timestamp], place.path, place.bytes())
 }
@@ -481,16 +457,19 @@ fn sealed_record(
 ) -> Expected {
     let batch = place.batch;
     if field.name.ends_with("Length") && is_null_or_empty(place.log, log, field) {
-        return Expected::Free("null and empty are one bit apart: told by the CRC alone");
+        return Expected::Free(Undetectable::NullOrEmpty);
+    }
+    let moves = ["length", "offsetDelta", "timestampDelta", "attributes"].contains(&field.name);
+    if !moves && matches!(decoded(place, log), Expected::Free(_)) {
+        // Lengths that lead elsewhere, and to whole records again.
+        return Expected::Free(Undetectable::Content);
     }
     if batch.is_control() || maker.template.partition.starts_with("__") {
         return internal(place, field);
     }
     match field.name {
-        "key" | "value" | "headerKey" | "headerValue" => {
-            Expected::Free("keys, values and headers are vouched for by the CRC alone")
-        }
-        "attributes" => told(&[Check::Record], place),
+        "key" | "value" | "headerKey" | "headerValue" => Expected::Free(Undetectable::Content),
+        "attributes" => found(&[Check::Record], place.path, place.bytes()),
         "timestampDelta" => sealed_time(place, log),
         "offsetDelta" if maker.template.compacted => {
             let deltas: Vec<_> = layout::records_loosely(log, batch, records.len())
@@ -503,9 +482,7 @@ fn sealed_record(
                 && ascends
                 && deltas.iter().all(|delta| (0..=last).contains(delta))
             {
-                return Expected::Free(
-                    "where the cleaner left a gap, a record may stand anywhere in it",
-                );
+                return Expected::Free(Undetectable::CompactedOffsets);
             }
             let _ = number;
             found(
@@ -541,18 +518,14 @@ fn is_null_or_empty(before: &[u8], after: &[u8], field: &Field) -> bool {
 /// What is decoded further has more that can be wrong, and more that is free.
 fn internal(place: &Place<'_>, field: &Field) -> Expected {
     match field.name {
-        "attributes" => told(&[Check::Record], place),
-        "key" | "value" => {
-            Expected::Free("keys, values and headers are vouched for by the CRC alone")
-        }
+        "attributes" => found(&[Check::Record], place.path, place.bytes()),
+        "key" | "value" => Expected::Free(Undetectable::Content),
         "timestampDelta" if !place.batch.is_append_time() && place.batch.count == 1 => found(
             &[Check::Timestamp, Check::Record],
             place.path,
             place.bytes(),
         ),
-        "timestampDelta" => {
-            Expected::Free("a time between those of the batch is told nowhere else")
-        }
+        "timestampDelta" => Expected::Free(Undetectable::RecordTime),
         _ => found(
             &[
                 Check::Record,
@@ -570,13 +543,13 @@ fn internal(place: &Place<'_>, field: &Field) -> Expected {
 fn sealed_time(place: &Place<'_>, log: &[u8]) -> Expected {
     let batch = place.batch;
     if batch.is_append_time() {
-        return Expected::Free("with append time, nobody reads the records' own times");
+        return Expected::Free(Undetectable::Unread);
     }
     let base = layout::int(&log[batch.position + 27..batch.position + 35]);
     let times = layout::records_loosely(log, batch, batch.count as usize);
     let latest = times.iter().map(|record| base.wrapping_add(record.0)).max();
     if times.len() == batch.count as usize && latest == Some(batch.max_timestamp) {
-        return Expected::Free("a time that is not the latest of its batch is told nowhere else");
+        return Expected::Free(Undetectable::RecordTime);
     }
     found(
         &[Check::Timestamp, Check::Record],
@@ -642,9 +615,7 @@ fn decoded(place: &Place<'_>, log: &[u8]) -> Expected {
             .max();
         let times = batch.is_append_time() || latest.unwrap_or(-1) == batch.max_timestamp;
         if offsets == original && times {
-            return Expected::Free(
-                "a compressed payload without a checksum of its own that unpacks to other keys or values",
-            );
+            return Expected::Free(Undetectable::Content);
         }
     }
     const UNPACKED: &[Check] = &[

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub(crate) mod beside;
+pub(crate) mod consequences;
 pub(crate) mod content;
 pub(crate) mod flips;
 pub(crate) mod for_kafka;
@@ -13,6 +14,7 @@ pub(crate) mod layout;
 pub(crate) mod names;
 pub(crate) mod ranges;
 pub(crate) mod templates;
+pub(crate) mod undetectable;
 
 use ottla::host::sim::Rng;
 use ottla::log::verify::{Check, Finding};
@@ -21,6 +23,7 @@ use std::ops::Range;
 use std::path::Path;
 use tempfile::TempDir;
 use templates::{Files, Template};
+use undetectable::Undetectable;
 
 /// The seed where none is asked for.
 const SEED: u64 = 20_261_123;
@@ -49,14 +52,9 @@ pub(crate) enum Expected {
         /// Where in the file, where the finding names bytes at all.
         bytes: Option<Range<u64>>,
     },
-    /// As above, but a note is enough: no reader looks at these bits, and other
-    /// programs leave other things there.
-    Told {
-        checks: &'static [Check],
-        file: String,
-    },
-    /// Nothing that any reader or any other file could tell: the reason.
-    Free(&'static str),
+    /// Nothing that any reader or any other file could tell. Where something is found
+    /// all the same, all the better.
+    Free(Undetectable),
 }
 
 /// All of them.

@@ -1,7 +1,8 @@
 //! Files that are missing, too many, or under another's name; segments that overlap.
 
 use super::layout;
-use super::{Expected, Maker};
+use super::undetectable::Undetectable;
+use super::{Expected, Maker, found_in};
 use ottla::log::verify::Check;
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ pub(crate) fn generate(maker: &mut Maker<'_>) {
     epochs(maker);
     if maker.template.name == "plain" {
         directories(maker);
+        beside(maker);
     }
 }
 
@@ -47,12 +49,10 @@ fn missing_checks(maker: &Maker<'_>, path: &str) -> Expected {
             path,
         ),
         "txnindex" if maker.template.files[path].is_empty() => {
-            Expected::Free("a transaction index without an entry may be missing")
+            Expected::Free(Undetectable::EmptyTxnIndex)
         }
-        "snapshot" => Expected::Free("Kafka removes producer snapshots and makes them anew"),
-        "checkpoint" => {
-            Expected::Free("an older snapshot of the metadata may be gone: its log holds the same")
-        }
+        "snapshot" if is_earliest(maker, path) => Expected::Free(Undetectable::EarliestSnapshot),
+        "checkpoint" => Expected::Free(Undetectable::MetadataSnapshot),
         _ => anywhere(
             &[
                 Check::MissingFile,
@@ -64,6 +64,13 @@ fn missing_checks(maker: &Maker<'_>, path: &str) -> Expected {
             path,
         ),
     }
+}
+
+/// Whether no producer snapshot is before it, nor the log's end at it.
+fn is_earliest(maker: &Maker<'_>, path: &str) -> bool {
+    let snapshots = maker.with_suffix(".snapshot");
+    let is_metadata = maker.template.name == "metadata";
+    snapshots[0].0 == path && (snapshots.len() > 1 || is_metadata)
 }
 
 fn missing(maker: &mut Maker<'_>) {
@@ -149,14 +156,14 @@ fn renamed(maker: &mut Maker<'_>) {
                     ],
                     &to,
                 ),
-                ".snapshot" if what == "to another offset" && bytes.len() == 10 => {
-                    Expected::Free("a snapshot without a producer says the same at any offset")
-                }
-                ".snapshot" if what == "to a copy's name" => anywhere(&[Check::StrayFile], &to),
-                ".snapshot" => Expected::Told {
-                    checks: &[Check::ProducerSnapshot, Check::StrayFile],
-                    file: to.clone(),
-                },
+                ".snapshot" => anywhere(
+                    &[
+                        Check::ProducerSnapshot,
+                        Check::StrayFile,
+                        Check::MissingFile,
+                    ],
+                    &to,
+                ),
                 _ => anywhere(
                     &[
                         Check::StrayFile,
@@ -187,10 +194,7 @@ fn extra(maker: &mut Maker<'_>) {
         "00000000000000000000.log~",
     ] {
         let path = format!("{partition}/{name}");
-        let expected = Expected::Told {
-            checks: &[Check::StrayFile],
-            file: path.clone(),
-        };
+        let expected = found_in(&[Check::StrayFile], &path);
         maker.put(
             format!("file: {name} is too many"),
             &*path.clone(),
@@ -356,6 +360,58 @@ fn directories(maker: &mut Maker<'_>) {
             "directory: renamed",
             format!("t-0 to {to}"),
             changes,
+            expected,
+        );
+    }
+}
+
+/// Files of the data directory under other names, and others'.
+fn beside(maker: &mut Maker<'_>) {
+    for (name, to) in [
+        ("meta.properties", "meta.propertie3"),
+        ("meta.properties", "meta-properties.old"),
+        (
+            "recovery-point-offset-checkpoint",
+            "recovery-point-offset-checkpoinu",
+        ),
+        (
+            "replication-offset-checkpoint",
+            "replication-offset-checkpoint.1",
+        ),
+        ("log-start-offset-checkpoint", "log-start-ofset-checkpoint"),
+        (".kafka_cleanshutdown", ".kafka_cleanshutdowm"),
+        (".kafka_cleanshutdown", "000"),
+    ] {
+        let bytes = maker.template.files[name].clone();
+        let changes = BTreeMap::from([(name.to_owned(), None), (to.to_owned(), Some(bytes))]);
+        let expected = found_in(&[Check::StrayFile], to);
+        let what = format!("{name} to {to}");
+        maker.change("data directory: a file renamed", what, changes, expected);
+    }
+    for (name, from, expected) in [
+        (
+            "meta.propertiet",
+            "meta.properties",
+            found_in(&[Check::StrayFile], "meta.propertiet"),
+        ),
+        (
+            "replicatioo-offset-checkpoint",
+            "replication-offset-checkpoint",
+            found_in(&[Check::StrayFile], "replicatioo-offset-checkpoint"),
+        ),
+        (
+            "meta.properties.bak",
+            "meta.properties",
+            Expected::Free(Undetectable::Foreign),
+        ),
+        ("notes.txt", ".lock", Expected::Free(Undetectable::Foreign)),
+    ] {
+        let bytes = maker.template.files.get(from).cloned().unwrap_or_default();
+        maker.put(
+            "data directory: a file too many",
+            name,
+            name,
+            bytes,
             expected,
         );
     }

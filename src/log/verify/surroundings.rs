@@ -2,7 +2,7 @@
 //! is damaged there is `None` here, and a finding of [`super::beside`].
 
 use crate::format::checkpoint::OffsetCheckpoint;
-use crate::format::{NodeId, Offset, PartitionId, Uuid};
+use crate::format::{LeaderEpoch, NodeId, Offset, PartitionId, Uuid};
 use crate::host::Host;
 use crate::log::data_dir::{load_image, read_checkpoint, read_meta};
 use crate::log::effective::lookup;
@@ -67,6 +67,8 @@ pub struct Context {
     pub partitions: Option<u32>,
     /// How many replicas the partition has, where the metadata is there to tell it.
     pub replicas: Option<usize>,
+    /// The epoch of its leader, where the metadata is there to tell it.
+    pub leader_epoch: Option<LeaderEpoch>,
     /// Whether the directory is one of Kafka without ZooKeeper, which wants a
     /// `partition.metadata` in each partition.
     pub kraft: bool,
@@ -117,6 +119,8 @@ impl Surroundings {
                 .as_ref()?
                 .get(&name.topic, PartitionId::new(name.partition))
         };
+        let topic = self.topic(&name.topic);
+        let state = topic.and_then(|topic| topic.partitions.get(&name.partition));
         Context {
             live: self.live,
             clean: self.clean,
@@ -132,10 +136,8 @@ impl Surroundings {
             partitions: self
                 .topic(&name.topic)
                 .and_then(|topic| u32::try_from(topic.partitions.len()).ok()),
-            replicas: self
-                .topic(&name.topic)
-                .and_then(|topic| topic.partitions.get(&name.partition))
-                .map(|partition| partition.replicas.len()),
+            replicas: state.map(|partition| partition.replicas.len()),
+            leader_epoch: state.map(|partition| partition.leader_epoch),
             kraft: self.kraft,
         }
     }

@@ -6,7 +6,7 @@ use crate::host::{Entry, Host};
 use crate::log::data_dir::MOST_SMALL_FILE;
 use crate::log::image::Image;
 use crate::log::layout::{LEADER_EPOCHS, METADATA_TOPIC, TopicPartition};
-use crate::log::metadata_log::{ImageAt, Source};
+use crate::log::metadata_log::{self, ImageAt, Source};
 use crate::log::verify::{Check, Finding, Severity, Surroundings};
 use std::borrow::Cow;
 use std::io::ErrorKind;
@@ -43,7 +43,7 @@ impl<'a> Data<'a> {
             .kraft
             .then(|| ImageAt::read(host, &Source::Directory(directory), None).ok())
             .flatten()
-            .filter(|metadata| metadata.damage.is_empty());
+            .filter(|metadata| metadata.damage.is_empty() && !has_empty_snapshot(host, around));
         Self {
             host,
             around,
@@ -113,6 +113,15 @@ impl<'a> Data<'a> {
             }
         }
     }
+}
+
+/// Whether a snapshot of the metadata says nothing at all, so that what adds up to the
+/// image begins behind it.
+fn has_empty_snapshot(host: &Arc<dyn Host>, around: &Surroundings) -> bool {
+    let directory = around.data.join(format!("{METADATA_TOPIC}-0"));
+    let snapshots = metadata_log::snapshots(&**host, &directory).unwrap_or_default();
+    let is_empty = |path: &Path| host.stat(path).is_ok_and(|stat| stat.length == 0);
+    snapshots.iter().any(|found| is_empty(&found.path))
 }
 
 /// A finding about a file of the data directory.

@@ -12,7 +12,7 @@ use super::partition::Partition;
 use crate::format::leader_epochs::{EpochEntry, LeaderEpochs};
 use crate::format::{LeaderEpoch, Offset};
 use crate::log::data_dir::{MOST_SMALL_FILE, read_checkpoint};
-use crate::log::layout::{LEADER_EPOCHS, LOG_STARTS};
+use crate::log::layout::{LEADER_EPOCHS, LOG_STARTS, is_metadata_snapshot};
 use crate::log::verify::observer::{End, Seen};
 use crate::log::verify::{Check, Finding, Severity};
 use std::io::ErrorKind;
@@ -191,11 +191,27 @@ impl LeaderEpochFile {
     /// Whether the log's start is known: it is written by and by, and the epochs before
     /// it are taken out at once.
     fn start_is_known(&self) -> bool {
+        if self.partition.is_metadata() {
+            return !self.starts_at_a_snapshot();
+        }
         let path = self.partition.beside(LOG_STARTS);
         let host = &*self.partition.host;
         self.partition.is_clean()
             && host.stat(&path).is_ok()
             && read_checkpoint(host, &path).is_ok()
+    }
+
+    /// The metadata log begins at its first segment, or at a snapshot behind that.
+    fn starts_at_a_snapshot(&self) -> bool {
+        let start = self.entries.first().map(|entry| entry.start_offset);
+        self.partition.entries.iter().any(|entry| {
+            let name = entry
+                .name
+                .to_str()
+                .filter(|name| is_metadata_snapshot(name));
+            let offset = name.and_then(|name| name[..20].parse().ok());
+            offset.map(Offset::new) == start
+        })
     }
 
     /// Finds the entry that holds at an offset; they only ever rise.
@@ -230,6 +246,7 @@ impl LeaderEpochFile {
         if self.partition.context.live || !end.intact {
             return;
         }
+        self.of_the_metadata(report);
         let beyond = self
             .entries
             .iter()
@@ -246,6 +263,22 @@ impl LeaderEpochFile {
             );
             finding.offsets = Some(end.next..entry.start_offset);
             report(finding);
+        }
+    }
+
+    /// Nobody leads in an epoch that the metadata does not know yet.
+    fn of_the_metadata(&self, report: &mut Report<'_>) {
+        let context = &self.partition.context;
+        let (Some(latest), Some(known)) = (self.entries.last(), context.leader_epoch) else {
+            return;
+        };
+        if latest.epoch > known {
+            let severity = match context.clean {
+                true => Severity::Wrong,
+                false => Severity::Note,
+            };
+            let expected = format!("epochs up to {known}, that of the metadata log");
+            report(self.finding(severity, expected, format!("epoch {}", latest.epoch)));
         }
     }
 

@@ -64,13 +64,16 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Whether most of its words are those of a date.
+/// Whether it has about as many words as a date, most of them those of one, and no
+/// blank in front, as people have it.
 fn is_meant_as_date(comment: &str) -> bool {
-    let is_part = |word: &&str| {
+    let is_part = |word: &&&str| {
         let is_number = number(word).is_some_and(|number| number < 3000);
         DAYS.contains(word) || MONTHS.contains(word) || is_number || time(word).is_some()
     };
-    comment.split(' ').filter(is_part).count() >= 3
+    let words: Vec<_> = comment.split(' ').collect();
+    let is_near = (5..=7).contains(&words.len()) && !words[0].is_empty();
+    is_near && words.iter().filter(is_part).count() >= 3
 }
 
 /// Whether it is what `java.util.Date.toString` makes of one.

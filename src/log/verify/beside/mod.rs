@@ -93,6 +93,9 @@ struct Files {
     ends: Ends,
     /// Whether bytes of the segment that is read cannot be.
     hole: bool,
+    /// Whether the last batch so far can be relied on: where not, what tells the log's end
+    /// is no news.
+    end_is_certain: bool,
 }
 
 impl Files {
@@ -108,6 +111,7 @@ impl Files {
             records: KnownRecords::new(Arc::clone(&partition)),
             ends: Ends::new(Arc::clone(&partition)),
             hole: false,
+            end_is_certain: true,
             partition,
         }
     }
@@ -129,6 +133,7 @@ impl Observer for Files {
         self.records.batch(seen, report);
         self.names.batch(seen);
         let base = seen.summary.base_offset;
+        self.end_is_certain = seen.intact;
         if !seen.intact {
             self.producers.hidden = true;
             return;
@@ -144,7 +149,8 @@ impl Observer for Files {
     fn hole(&mut self, hole: &Hole, report: &mut Report<'_>) {
         self.hole = true;
         // An unfinished write at the end hides nothing that was written.
-        self.producers.hidden |= !hole.tail;
+        self.producers.hidden |= !hole.tail || !self.partition.is_last(hole.segment);
+        self.end_is_certain = false;
         self.offsets.hole(hole, report);
         self.times.hole();
     }
@@ -158,12 +164,12 @@ impl Observer for Files {
     }
 
     fn finish(&mut self, end: &End, report: &mut Report<'_>) {
+        let hole = self.hole || !self.end_is_certain;
         self.transactions.finish(report);
-        self.snapshots
-            .finish(end, self.hole, &self.producers, report);
+        self.snapshots.finish(end, hole, &self.producers, report);
         self.epochs.finish(end, report);
         partition_metadata::check(&self.partition, end, report);
         self.names.finish(report);
-        self.ends.finish(end, self.hole, report);
+        self.ends.finish(end, hole, report);
     }
 }

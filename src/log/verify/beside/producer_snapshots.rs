@@ -240,9 +240,11 @@ fn fault(entry: &ProducerEntry, at: Offset, producers: &Producers) -> Option<(St
             ("a producer of the log".to_owned(), found)
         });
     };
-    if entry.last_offset.is_none() && entry.offset_delta != 0 {
-        let found = format!("delta {}", entry.offset_delta);
-        return Some((format!("no delta of producer {id}, without a batch"), found));
+    if entry.last_offset.is_none() && (entry.offset_delta != 0 || entry.last_sequence.is_some()) {
+        let sequence = shown(entry.last_sequence);
+        let found = format!("delta {}, sequence {sequence}", entry.offset_delta);
+        let expected = format!("no delta and no sequence of producer {id}, without a batch");
+        return Some((expected, found));
     }
     if producers.compacted && entry.epoch > Some(state.epoch) {
         // The cleaner took the batch or marker that told of it.

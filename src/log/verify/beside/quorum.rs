@@ -42,8 +42,10 @@ pub(super) fn check(data: &Data<'_>, report: &mut Report<'_>) {
     };
     let directory = data.metadata_directory();
     for found in metadata_log::snapshots(&**data.host, &directory).unwrap_or_default() {
-        named(&found, &epochs, report);
-        snapshot(data, &found.path, Some(found.epoch), report);
+        // Where the batches say the same, the epochs' own file is to blame.
+        if !snapshot(data, &found.path, Some(found.epoch), report) {
+            named(&found, &epochs, report);
+        }
     }
 }
 
@@ -70,6 +72,26 @@ fn quorum_state(data: &Data<'_>, report: &mut Report<'_>) {
         }
     };
     let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    if let QuorumStateVersion::V0 {
+        cluster_id,
+        applied_offset,
+        current_voters: Some(voters),
+    } = &state.version
+    {
+        // So Kafka writes both fields, and reads neither.
+        if !cluster_id.is_empty() || *applied_offset != 0 {
+            let expected = "no cluster id, and offset 0";
+            let found = format!("{cluster_id:?} and {applied_offset}");
+            let severity = Severity::Rebuildable;
+            report(finding(check, severity, path.clone(), expected, found));
+        }
+        if let Some(leader) = state.leader_id.filter(|leader| !voters.contains(leader)) {
+            let expected = format!("leader {leader} among the voters");
+            let found = format!("{voters:?}");
+            let severity = Severity::Wrong;
+            report(finding(check, severity, path.clone(), expected, found));
+        }
+    }
     if json(&bytes) != json(&state.to_bytes()) {
         // Any negative number is read as none, and what is not known is not read.
         let expected = "an election as Kafka writes it";
@@ -145,13 +167,19 @@ fn named(found: &metadata_log::Snapshot, epochs: &LeaderEpochs, report: &mut Rep
 }
 
 /// The records of a snapshot. Its batches were checked by the pass: what is damaged
-/// there is not told again.
-fn snapshot(data: &Data<'_>, path: &Path, epoch: Option<LeaderEpoch>, report: &mut Report<'_>) {
+/// there is not told again. Whether the batches have the epoch.
+fn snapshot(
+    data: &Data<'_>,
+    path: &Path,
+    epoch: Option<LeaderEpoch>,
+    report: &mut Report<'_>,
+) -> bool {
+    let mut vouched = false;
     let Ok(file) = data.host.open(path, Open::Read) else {
-        return;
+        return vouched;
     };
     let Ok(length) = file.len() else {
-        return;
+        return vouched;
     };
     let mut scanner = Scanner::new(file, path, 0, length);
     let mut scratch = AnyScratch::default();
@@ -169,13 +197,14 @@ fn snapshot(data: &Data<'_>, path: &Path, epoch: Option<LeaderEpoch>, report: &m
         let found = match scanner.next_batch() {
             Ok(Ok(found)) => found,
             Ok(Err(Stop::End)) => break,
-            _ => return,
+            _ => return vouched,
         };
         let bytes = found.position..found.end();
         let Ok(AnyBatch::V2(batch)) = AnyBatch::parse(found.prefix.magic, found.bytes) else {
-            return;
+            return vouched;
         };
         let header = *batch.header();
+        vouched = header.leader_epoch == epoch;
         if let (Some(expected), Some(has)) = (epoch, header.leader_epoch)
             && expected != has
         {
@@ -189,7 +218,7 @@ fn snapshot(data: &Data<'_>, path: &Path, epoch: Option<LeaderEpoch>, report: &m
         let control = header.attributes.is_control();
         let whole = AnyBatch::V2(batch);
         let Ok(records) = whole.records(&mut scratch) else {
-            return;
+            return vouched;
         };
         for record in records.map_while(Result::ok) {
             if let Some((expected, found)) = of_metadata(&record, control, header.base_timestamp) {
@@ -209,6 +238,7 @@ fn snapshot(data: &Data<'_>, path: &Path, epoch: Option<LeaderEpoch>, report: &m
     if !seen.footer {
         report(wrong("a footer last".into(), "the end of the file".into()));
     }
+    vouched
 }
 
 /// What a snapshot began and ended with.

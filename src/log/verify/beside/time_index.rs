@@ -138,6 +138,7 @@ impl Current {
         {
             let from = match self.last {
                 // A wrapper of a message set tells its last offset only.
+                _ if seen.header.is_none() && self.uncertain => first_offset(seen),
                 Some(before) if seen.header.is_none() => before.next(),
                 None if seen.header.is_none() => self.segment,
                 _ => summary.base_offset,

@@ -140,7 +140,8 @@ impl TxnIndexes {
         let exact = ended.certain && !producers.compacted && !producers.hidden;
         let wrong_first = match ended.first {
             Some(first) if exact => entry.first_offset != first,
-            Some(first) => entry.first_offset > first,
+            // Where a marker is hidden, what it ended seems to have begun earlier.
+            Some(first) => entry.first_offset > first && !producers.hidden,
             None if exact || producers.whole && !producers.compacted && !producers.hidden => true,
             None => entry.first_offset > marker,
         };

@@ -17,6 +17,8 @@ const KNOWN_ATTRIBUTES: i16 = 0x7f;
 const MOST_CONTROL_TYPE: i16 = 64;
 /// The key of a control record of the one version that there is.
 const CONTROL_KEY_SIZE: usize = 4;
+/// No record that was lost from a batch is so much later than those that are left.
+const LATE_MS: i64 = 3_600_000;
 /// As far as a header goes: where a fault is about one of its fields.
 const HEADER: Range<u64> = 0..crate::format::batch::HEADER_SIZE as u64;
 
@@ -94,6 +96,18 @@ fn fields(batch: &Batch<'_>) -> Result<(), Fault> {
             found: found.into(),
         })
     };
+    // Outside of the CRC, as the leader writes it there.
+    const EPOCH: Range<usize> = 12..16;
+    let epoch = &batch.bytes()[EPOCH];
+    if epoch[0] & 0x80 != 0 && epoch != [0xff; 4] {
+        return Err(Fault {
+            check: Check::EpochOrder,
+            severity: Severity::Wrong,
+            bytes: Some(EPOCH.start as u64..EPOCH.end as u64),
+            expected: "a leader epoch from 0, or -1 for none".into(),
+            found: format!("{epoch:02x?}").into(),
+        });
+    }
     if let Err(error) = attributes.codec() {
         return Err(Fault::of(error, Check::BatchHeader, Severity::Loss));
     }
@@ -110,7 +124,6 @@ fn fields(batch: &Batch<'_>) -> Result<(), Fault> {
         && producer.base_sequence.is_none()
         && !attributes.is_control()
         && header.record_count > 0
-        && !attributes.is_transactional()
     {
         return wrong(
             "a sequence number in a batch of an idempotent producer",
@@ -200,7 +213,14 @@ fn base_time(batch: &Batch<'_>, payload: &[u8]) -> Result<(), Fault> {
             found: found.into(),
         })
     };
-    let span = header.last_offset.get() - header.base_offset.get() + 1;
+    let dense = header.record_count as i64 == header.next_offset().get() - header.base_offset.get();
+    // As a horizon is whose attribute bit is gone.
+    let is_late = header.base_timestamp.is_some_and(|base| {
+        let latest = header
+            .max_timestamp
+            .map_or(base.get(), |latest| latest.get());
+        base.get() - latest > LATE_MS
+    });
     match header.delete_horizon() {
         Some(horizon) if header.record_count > 0 && batch.has_base_time(payload) => wrong(
             Check::BatchHeader,
@@ -208,7 +228,7 @@ fn base_time(batch: &Batch<'_>, payload: &[u8]) -> Result<(), Fault> {
             "a delete horizon, later than the records",
             format!("{horizon}, the time of one"),
         ),
-        None if header.record_count as i64 == span && !batch.has_base_time(payload) => wrong(
+        None if (dense || is_late) && !batch.has_base_time(payload) => wrong(
             Check::Timestamp,
             27..35,
             "a base time that a record has",

@@ -153,7 +153,9 @@ impl Order {
                 first.to_string(),
             ));
         }
-        if first < self.segment && !self.segment_reported {
+        // Behind batches that fit the name, the offset is wrong and not the name.
+        let fits = self.next.is_some_and(|next| next > self.segment);
+        if first < self.segment && !self.segment_reported && !fits {
             self.segment_reported = true;
             self.accept(last);
             verdict.fault = Some(fault(

@@ -19,6 +19,7 @@ const DELETED: Context = Context {
     topic_id: None,
     partitions: None,
     replicas: None,
+    leader_epoch: None,
     kraft: true,
     cleanup: Some(Cleanup {
         compact: false,
