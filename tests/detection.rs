@@ -13,9 +13,12 @@ use damage::undetectable::Undetectable;
 use damage::{Case, Cases, Expected, consequences};
 use ottla::host::Host;
 use ottla::host::real::RealHost;
+use ottla::host::sim::Rng;
 use ottla::log::verify::{Events, Finding, Scope};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -208,6 +211,95 @@ fn is_due(case: &Case, finding: &Finding, data: &Path) -> bool {
     case.changes.contains_key(&path)
         || fits(case, finding, data)
         || consequences::is_one(case, finding.check, &path)
+}
+
+/// Cases that go through the program, of as many kinds and of every template.
+const SAMPLE: usize = 90;
+
+#[test]
+fn the_program_tells_what_is_found_and_exits_3() {
+    let cases = Cases::wanted();
+    let root = damage::scratch();
+    for template in &cases.templates {
+        let data = root.path().join(template.name);
+        damage::write(&template.files, &data);
+        let (status, findings) = inspect(&data);
+        assert_eq!((status, findings), (0, vec![]), "{}", template.name);
+    }
+    let sample = sample(&cases);
+    let asked = sample.len() == cases.cases.len();
+    assert!(asked || sample.len() >= 60, "{} cases", sample.len());
+    let mut wrong = Vec::new();
+    for case in sample {
+        let data = root.path().join(case.number.to_string());
+        damage::write(&cases.files(case), &data);
+        let (status, findings) = inspect(&data);
+        std::fs::remove_dir_all(&data).unwrap();
+        if status != 3 || !findings.iter().any(|finding| is_told(case, finding)) {
+            let title = case.title(cases.template(case));
+            let expected = &case.expected;
+            wrong.push(format!(
+                "{title}\n    {expected:?}: {status}, {findings:#?}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// One case of each of some kinds, the templates taking turns.
+fn sample(cases: &Cases) -> Vec<&Case> {
+    let mut kinds = BTreeMap::<&str, Vec<&Case>>::new();
+    let found = |case: &&Case| matches!(case.expected, Expected::Found { .. });
+    for case in cases.cases.iter().filter(found) {
+        kinds.entry(&case.kind).or_default().push(case);
+    }
+    let all = kinds.len();
+    let mut rng = Rng::new(cases.seed);
+    let kinds = kinds.into_values().enumerate();
+    kinds
+        .filter(|(number, _)| all <= SAMPLE || (number + 1) * SAMPLE / all != number * SAMPLE / all)
+        .map(|(number, of_kind)| {
+            let template = number % cases.templates.len();
+            let of_template: Vec<_> = of_kind
+                .iter()
+                .filter(|case| case.template == template)
+                .collect();
+            match of_template.is_empty() {
+                true => of_kind[rng.below(of_kind.len() as u64) as usize],
+                false => of_template[rng.below(of_template.len() as u64) as usize],
+            }
+        })
+        .collect()
+}
+
+/// The exit status of `ottla inspect verify --json`, and the findings that it prints.
+fn inspect(data: &Path) -> (i32, Vec<Value>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ottla-inspect"))
+        .args(["verify", "--json", "--quiet"])
+        .arg(data)
+        .output()
+        .unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let findings = lines.filter(|line: &Value| line["type"] == "finding");
+    (output.status.code().unwrap(), findings.collect())
+}
+
+/// Whether a line of the program names a check and a file that a case asks for.
+fn is_told(case: &Case, finding: &Value) -> bool {
+    let Expected::Found { checks, files, .. } = &case.expected else {
+        return false;
+    };
+    let (check, path) = (finding["check"].as_str(), finding["file"].as_str());
+    let path = path.unwrap_or_default();
+    let named = files.iter().any(|file| match file.strip_prefix('*') {
+        Some(end) => path.ends_with(end),
+        None => file == path,
+    });
+    let of_class = checks.iter().any(|known| Some(known.as_str()) == check);
+    finding["severity"] != "note" && of_class && named
 }
 
 /// Writes the directories of the cases that were asked for, to look at them with the

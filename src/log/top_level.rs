@@ -92,7 +92,7 @@ pub(super) fn of(
 }
 
 /// Whether bytes are the content of a file. (The four checkpoints look alike.)
-fn is_of(file: &str, bytes: &[u8]) -> bool {
+pub(super) fn is_of(file: &str, bytes: &[u8]) -> bool {
     match file {
         META_PROPERTIES => MetaProperties::parse(bytes).is_ok_and(|meta| meta.node_id.is_some()),
         CLEAN_SHUTDOWN => {

@@ -35,13 +35,13 @@ impl Batch<'_> {
     /// has. `bytes` are those that [`Batch::check_records`] found nothing wrong with.
     pub fn has_base_time(&self, bytes: &[u8]) -> bool {
         let mut reader = Reader::new(bytes);
-        let mut delta = || {
+        let delta = || {
             let length = usize::try_from(reader.varint("record length").ok()?).ok()?;
             let mut record = Reader::new(reader.take("record", length).ok()?);
             record.i8("record attributes").ok()?;
             record.varlong("timestamp delta").ok()
         };
-        std::iter::from_fn(|| delta()).any(|delta| delta == 0)
+        std::iter::from_fn(delta).any(|delta| delta == 0)
     }
 
     fn walk<'b>(&self, bytes: &'b [u8]) -> Result<(Walk<'b>, usize)> {

@@ -11,7 +11,8 @@
 //! any other name         nobody knows it             is renamed to NAME.stray
 //! *.tmp  *.checkpoint.*.part  *.checkpoint.deleted   go
 //! T-P.ID-delete/         was about to be deleted     goes
-//! meta.propertiez …      of nearly Kafka's name      is renamed to NAME.stray
+//! meta.propertiez …      of nearly Kafka's name      is renamed to NAME.stray, or back
+//!                                                    where it is the lost one
 //! T-P.ID-stray/  T-P.ID-future/                      stay, and are reported
 //! ```
 //!
@@ -29,8 +30,8 @@ use crate::format::batch::{Header, Prefix};
 use crate::host::{Host, Kind};
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{
-    ASIDE, LEADER_EPOCHS, METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE, Suffix, TopicPartition,
-    is_cut, is_metadata_snapshot, is_misnamed, parse_segment_file,
+    ASIDE, LEADER_EPOCHS, META_PROPERTIES, METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE,
+    Suffix, TopicPartition, is_cut, is_metadata_snapshot, is_misnamed, parse_segment_file,
 };
 use crate::log::top_level::{self, TopFile};
 use crate::log::verify::Check;
@@ -118,6 +119,13 @@ fn file_beside(
         TopFile::Unfinished => {
             plan.push(name, What::Remove, Check::StrayFile, "was not finished");
         }
+        // Nothing else tells whose the directory is.
+        TopFile::Alike(META_PROPERTIES)
+            if !is_there(META_PROPERTIES) && is_meta(host, data, name) =>
+        {
+            let back = What::Rename(META_PROPERTIES.into());
+            plan.push(name, back, Check::StrayFile, "is the lost meta.properties");
+        }
         TopFile::Alike(known) => {
             let aside = What::Rename(free_name(name, taken).into());
             let why = format!("is like {known}, and not it: Kafka does not look at it");
@@ -125,6 +133,11 @@ fn file_beside(
         }
         TopFile::Known | TopFile::Aside | TopFile::Foreign => {}
     }
+}
+
+fn is_meta(host: &dyn Host, data: &Path, name: &str) -> bool {
+    let bytes = host.read(&data.join(name), top_level::MOST);
+    bytes.is_ok_and(|bytes| top_level::is_of(META_PROPERTIES, &bytes))
 }
 
 enum DirectoryKind {

@@ -30,7 +30,7 @@ impl Dir {
         std::fs::create_dir(folder.path().join("t-0")).unwrap();
         for (name, bytes) in files {
             let name = if name.contains('/') {
-                (*name).to_owned()
+                name.trim_start_matches('/').to_owned()
             } else {
                 format!("t-0/{name}")
             };
@@ -165,5 +165,44 @@ fn directories_on_their_way_out_go_and_others_are_told_of() {
             .path()
             .join("t-1.0123456789abcdef0123456789abcdef-delete")
             .exists()
+    );
+}
+
+#[test]
+fn unknown_files_are_set_aside_and_a_renamed_meta_properties_comes_back() {
+    let meta = b"version=1\nnode.id=1\ncluster.id=Qm90dGxlLWdvbGRlbi0wMQ\n";
+    let point = b"0\n1\nt 0 5\n";
+    let dir = Dir::new(&[
+        ("00000000000000000000.log", &log(0..3, "a")),
+        ("00000000000000000000.log.bak", b"?"),
+        ("core", b"?"),
+        ("core.stray", b"?"),
+        ("/notes.txt", b"?"),
+        ("/meta.properties.1", meta),
+        ("/recovery-point-offset-checkpoinu", point),
+    ]);
+    let names: Vec<_> = dir.after().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        [
+            "00000000000000000000.log",
+            "00000000000000000000.log.bak.stray",
+            "core.2.stray",
+            "core.stray",
+        ]
+    );
+    let mut top: Vec<_> = std::fs::read_dir(dir.0.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    top.sort();
+    assert_eq!(
+        top,
+        [
+            "meta.properties",
+            "notes.txt",
+            "recovery-point-offset-checkpoinu.stray",
+            "t-0",
+        ]
     );
 }
