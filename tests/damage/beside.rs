@@ -366,6 +366,7 @@ fn text_expected(maker: &Maker<'_>, bytes: &[u8], damaged: &[u8], path: &str) ->
             properties(bytes) == properties(damaged),
             Undetectable::MetaText,
         ),
+        "replication-offset-checkpoint" => proves(Undetectable::HighWatermark),
         "quorum-state" => free(next_epoch(bytes, damaged), Undetectable::ElectionAhead),
         "cleaner-offset-checkpoint" => free(
             damaged.iter().all(|byte| b"0\n".contains(byte)) && damaged.len() < 4,

@@ -6,10 +6,12 @@
 use super::layout::{self, Field};
 use super::templates::{Files, Template};
 use ottla::format::any_batch::{AnyBatch, AnyScratch};
+use ottla::format::checkpoint::OffsetCheckpoint;
 use ottla::format::leader_epochs::LeaderEpochs;
 use ottla::format::meta_properties::MetaProperties;
 use ottla::format::quorum_state::QuorumState;
 use ottla::format::time_index::TimeIndexEntry;
+use ottla::format::{Offset, PartitionId};
 use std::collections::BTreeSet;
 
 /// Why a case need not be found.
@@ -45,6 +47,8 @@ pub(crate) enum Undetectable {
     MetaText,
     /// An election that came to nothing.
     ElectionAhead,
+    /// A high watermark before the end, as slower followers and recoveries leave it.
+    HighWatermark,
     /// What the cleaner would do again.
     CleanerBegins,
     /// A producer snapshot before all others.
@@ -101,6 +105,7 @@ impl Undetectable {
                     "it has lines",
                 )
             }
+            Self::HighWatermark => proof.high_watermark(),
             Self::EarliestSnapshot => proof.earliest_snapshot(),
             Self::MetadataSnapshot => {
                 let log = "__cluster_metadata-0/00000000000000000000.log";
@@ -386,6 +391,23 @@ impl Proof<'_> {
         )?;
         after.leader_epoch = before.leader_epoch;
         check(after == before, "something else differs as well")
+    }
+
+    fn high_watermark(&self) -> Result<(), String> {
+        check(
+            self.path()?.starts_with("replication"),
+            "it is no watermark",
+        )?;
+        let read = |bytes| OffsetCheckpoint::parse(bytes).map_err(|error| error.to_string());
+        let (before, after) = (read(self.before()?)?, read(self.after()?)?);
+        check(before.len() == after.len(), "there are more or fewer lines")?;
+        check(before != after, "it says the same")?;
+        let lower = |(topic, number, offset): (&str, PartitionId, Offset)| {
+            after
+                .get(topic, number)
+                .is_some_and(|after| after <= offset)
+        };
+        check(before.iter().all(lower), "a watermark is later, or gone")
     }
 
     fn earliest_snapshot(&self) -> Result<(), String> {

@@ -260,13 +260,11 @@ fn append(data: &Path, key: &[u8]) {
         directory.join("00000000000000000006.snapshot"),
     )
     .expect("it is there");
-    for checkpoint in ["recovery-point", "replication"] {
-        text(
-            &data.join(format!("{checkpoint}-offset-checkpoint")),
-            "__transaction_state 0 5",
-            "__transaction_state 0 6",
-        );
-    }
+    text(
+        &data.join("recovery-point-offset-checkpoint"),
+        "__transaction_state 0 5",
+        "__transaction_state 0 6",
+    );
 }
 
 #[test]

@@ -65,8 +65,6 @@ pub struct Context {
     pub topic_id: Option<Uuid>,
     /// How many partitions the topic has, where the metadata is there to tell it.
     pub partitions: Option<u32>,
-    /// How many replicas the partition has, where the metadata is there to tell it.
-    pub replicas: Option<usize>,
     /// The epoch of its leader, where the metadata is there to tell it.
     pub leader_epoch: Option<LeaderEpoch>,
     /// Whether the directory is one of Kafka without ZooKeeper, which wants a
@@ -136,7 +134,6 @@ impl Surroundings {
             partitions: self
                 .topic(&name.topic)
                 .and_then(|topic| u32::try_from(topic.partitions.len()).ok()),
-            replicas: state.map(|partition| partition.replicas.len()),
             leader_epoch: state.map(|partition| partition.leader_epoch),
             kraft: self.kraft,
         }

@@ -70,15 +70,6 @@ impl Ends {
             && !lost
         {
             tell(HIGH_WATERMARKS, healed, mark, up_to_end());
-        } else if let Some(mark) = context.high_watermark
-            && mark < end.next
-            && context.replicas == Some(1)
-            && partition.is_clean()
-            && !lost
-        {
-            // Slower followers keep it back; here there are none.
-            let expected = format!("the log's end at {}, of the only replica", end.next);
-            tell(HIGH_WATERMARKS, Severity::Rebuildable, mark, expected);
         }
         if let Some(cleaned) = context.cleaned
             && cleaned > end.next

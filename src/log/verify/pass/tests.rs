@@ -18,7 +18,6 @@ const DELETED: Context = Context {
     cleaned: None,
     topic_id: None,
     partitions: None,
-    replicas: None,
     leader_epoch: None,
     kraft: true,
     cleanup: Some(Cleanup {
