@@ -141,14 +141,18 @@ impl Manifest {
             found: found.chars().take(80).collect(),
         };
         let lines: Vec<&str> = text.lines().collect();
-        let (Some(last), true) = (lines.last(), text.ends_with('\n')) else {
+        if !text.ends_with('\n') {
             return Err(bad(
                 lines.len(),
                 "a last line with the hash of the others",
                 "none",
             ));
+        }
+        let whole = &text[..text.len() - 1];
+        let (body, last) = match whole.rfind('\n') {
+            Some(at) => whole.split_at(at + 1),
+            None => ("", whole),
         };
-        let body = &text[..text.len() - last.len() - 1];
         let hash = hex(&Sha256::digest(body));
         if last.strip_prefix("end: ") != Some(hash.as_str()) {
             let expected = "the hash of the lines above; the list was changed";
@@ -396,6 +400,8 @@ mod tests {
     #[test]
     fn a_list_that_was_changed_is_refused() {
         let text = sample().to_text();
+        // Two bytes before a carriage return.
+        assert!(Manifest::parse("\u{e9}\r\n").is_err());
         let changed = text.replace("  76  ", "  75  ");
         assert_eq!(Manifest::parse(&changed).unwrap_err().line, 5);
         let lines: Vec<&str> = text.lines().collect();
