@@ -24,6 +24,7 @@ pub mod plan;
 mod producers;
 mod readable;
 mod remains;
+mod rewritten;
 pub mod salvage;
 mod segments;
 mod stage;

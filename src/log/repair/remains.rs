@@ -5,11 +5,13 @@ use super::gap;
 use super::headers;
 use super::holes::{self, Claim, Cure, Found};
 use super::plan::Salvage;
+use super::rewritten;
 use super::salvage::Patient;
 use super::units::{Inventory, Item, Unit};
 use crate::format::Offset;
 use crate::log::error::Result;
-use crate::log::verify::{Check, Severity};
+use crate::log::layout::METADATA_TOPIC;
+use crate::log::verify::{Check, Finding, Severity};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -96,8 +98,8 @@ struct Gathering<'a, 'p> {
 impl Gathering<'_, '_> {
     fn batch(&mut self, mut unit: Unit) -> Result<()> {
         let checks: Vec<Check> = self.checks_at(&unit).collect();
-        let is_misread = checks.contains(&Check::InternalTopic);
-        if unit.intact && !is_misread {
+        let is_fine = |check: &Check| !matches!(check, Check::InternalTopic | Check::MetadataLog);
+        if unit.intact && !self.has_unused(&unit) && checks.iter().all(is_fine) {
             self.remains.units.push(unit);
             return Ok(());
         }
@@ -110,17 +112,18 @@ impl Gathering<'_, '_> {
         let right = if self.ends_too_late(&unit) {
             gap::with_right_end(&bytes)
         } else {
-            headers::corrected(&bytes, checks.iter().copied())
+            self.rewritten(&unit, &checks, &bytes)
+                .or_else(|| headers::corrected(&bytes, checks.iter().copied()))
         };
         let is_control = unit.header.is_some_and(|h| h.attributes.is_control());
-        if right.is_none() && is_control && checks.contains(&Check::Record) {
+        if right.is_none() && is_control && self.is_wrong(&unit, Check::Record) {
             self.step(&unit, "given up: no reader knows such a control record");
             let at = self.remains.units.len();
             self.remains.lose(at, Claim::of(unit.segment, place));
             return Ok(());
         }
         if let Some(right) = right {
-            self.step(&unit, "corrected the header");
+            self.step(&unit, "corrected what contradicts its records");
             if let Some(mended) = holes::unit_of(unit.segment, place.start, place, &right) {
                 unit = mended;
             }
@@ -128,6 +131,29 @@ impl Gathering<'_, '_> {
         }
         self.remains.units.push(unit);
         Ok(())
+    }
+
+    /// The batch with its times put right, or without what nobody reads.
+    fn rewritten(&self, unit: &Unit, checks: &[Check], bytes: &[u8]) -> Option<Vec<u8>> {
+        let is_metadata = self.patient.name.topic == METADATA_TOPIC;
+        let of_metadata = || rewritten::with_one_time(bytes).filter(|_| is_metadata);
+        let is_about = |check: Check| checks.contains(&check);
+        let is_untimely = is_about(Check::Timestamp) || is_about(Check::BatchHeader);
+        let of_base = || rewritten::with_base_time(bytes).filter(|_| is_untimely);
+        let unused = || rewritten::without_unused(bytes).filter(|_| self.has_unused(unit));
+        of_metadata().or_else(of_base).or_else(unused)
+    }
+
+    /// Whether there is something in a batch that nobody reads.
+    fn has_unused(&self, unit: &Unit) -> bool {
+        self.findings_at(unit)
+            .any(|finding| finding.severity == Severity::Rebuildable)
+    }
+
+    /// Whether readers are told something wrong by a batch, of this kind.
+    fn is_wrong(&self, unit: &Unit, check: Check) -> bool {
+        self.findings_at(unit)
+            .any(|finding| finding.check == check && finding.severity > Severity::Rebuildable)
     }
 
     /// Whether the finding is about the last offset of a batch.
@@ -140,6 +166,10 @@ impl Gathering<'_, '_> {
 
     /// What was found about a batch.
     fn checks_at(&self, unit: &Unit) -> impl Iterator<Item = Check> {
+        self.findings_at(unit).map(|finding| finding.check)
+    }
+
+    fn findings_at(&self, unit: &Unit) -> impl Iterator<Item = &Finding> {
         let path = self.patient.path(unit.segment);
         let findings = self.patient.findings.iter();
         let is_in_it = |bytes: &Range<u64>| unit.bytes.contains(&bytes.start);
@@ -148,7 +178,6 @@ impl Gathering<'_, '_> {
             .filter(move |finding| {
                 finding.bytes.as_ref().is_some_and(is_in_it) && finding.path == path
             })
-            .map(|finding| finding.check)
     }
 
     fn hole(&mut self, segment: Offset, place: Range<u64>) -> Result<()> {

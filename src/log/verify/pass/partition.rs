@@ -281,13 +281,19 @@ impl<'a> Walk<'a> {
         } else {
             Behind::default()
         };
-        let verdict = self.order.batch(checked, behind);
+        let mut verdict = self.order.batch(checked, behind);
         let offsets = checked.summary.base_offset..checked.summary.last_offset.next();
         let own_fault = checked.fault.clone();
         let readable = own_fault
             .as_ref()
             .is_none_or(|fault| fault.severity <= Severity::Rebuildable);
         let intact = verdict.intact && readable;
+        // What a field is by itself says more than what its neighbours have.
+        let is_own = |fault: &Fault| {
+            let mut own = own_fault.iter();
+            own.any(|own| (own.check, &own.bytes) == (fault.check, &fault.bytes))
+        };
+        verdict.fault = verdict.fault.filter(|fault| !is_own(fault));
         self.intact &= intact;
         self.judge(place, found, verdict, offsets.clone());
         if let Some(fault) = own_fault {
