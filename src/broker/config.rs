@@ -1,7 +1,11 @@
 //! What a server is told: under Kafka's names, from `server.properties` and `-X`.
 
+use crate::format::NodeId;
+use crate::format::broker_config;
 use crate::format::properties::Properties;
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
 /// Where a server listens, or says that it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub struct BrokerConfig {
     pub listeners: Vec<Endpoint>,
     /// `advertised.listeners`; empty for those that it listens on.
     pub advertised: Vec<Endpoint>,
+    /// `ottla.metrics.listener`: where metrics are served over HTTP.
+    pub metrics: Option<Endpoint>,
     /// `socket.request.max.bytes`, from 1.
     pub request_max_bytes: usize,
     /// `connections.max.idle.ms`.
@@ -31,6 +37,11 @@ pub struct BrokerConfig {
     pub auto_create_topics: bool,
     /// `num.partitions`, from 1.
     pub num_partitions: i32,
+    /// `default.replication.factor`, from 1.
+    pub default_replication_factor: i16,
+    /// `ottla.flush.before.acknowledge`: whether a record is on disk before its producer
+    /// is answered.
+    pub flush_before_acknowledge: bool,
     /// `fetch.max.bytes`, from 1024.
     pub fetch_max_bytes: usize,
     /// `max.incremental.fetch.session.cache.slots`.
@@ -52,11 +63,14 @@ impl Default for BrokerConfig {
                 port: 9092,
             }],
             advertised: Vec::new(),
+            metrics: None,
             request_max_bytes: 100 << 20,
             idle_ms: 600_000,
             max_connections: usize::MAX,
             auto_create_topics: true,
             num_partitions: 1,
+            default_replication_factor: 1,
+            flush_before_acknowledge: false,
             fetch_max_bytes: 55 << 20,
             fetch_sessions: 1000,
             offsets_partitions: 50,
@@ -86,6 +100,12 @@ impl BrokerConfig {
         match name {
             "listeners" => self.listeners = endpoints(name, value)?,
             "advertised.listeners" => self.advertised = endpoints(name, value)?,
+            "ottla.metrics.listener" => {
+                self.metrics = match value {
+                    "" => None,
+                    value => endpoints(name, &format!("HTTP://{value}"))?.pop(),
+                };
+            }
             "socket.request.max.bytes" => {
                 self.request_max_bytes = number(name, value, 1, i64::from(i32::MAX))? as usize;
             }
@@ -101,6 +121,13 @@ impl BrokerConfig {
             "num.partitions" => {
                 self.num_partitions = number(name, value, 1, i64::from(i32::MAX))? as i32;
             }
+            "default.replication.factor" => {
+                self.default_replication_factor =
+                    number(name, value, 1, i64::from(i16::MAX))? as i16;
+            }
+            "ottla.flush.before.acknowledge" => {
+                self.flush_before_acknowledge = boolean(name, value)?;
+            }
             "fetch.max.bytes" => {
                 self.fetch_max_bytes = number(name, value, 1024, i64::from(i32::MAX))? as usize;
             }
@@ -113,10 +140,47 @@ impl BrokerConfig {
             "offsets.topic.segment.bytes" => {
                 self.offsets_segment_bytes = number(name, value, 1, i64::from(i32::MAX))? as i32;
             }
-            _ => {}
+            // What topics go by, and what is only kept, has to fit all the same.
+            _ => {
+                if let Some(key) = broker_config::key(name) {
+                    key.check(value)?;
+                }
+            }
         }
         self.set.insert(name.to_owned(), value.to_owned());
         Ok(())
+    }
+}
+
+impl BrokerConfig {
+    /// A time in milliseconds, as it is set or by default.
+    pub(super) fn period(&self, name: &str) -> Duration {
+        let default = || broker_config::key(name).and_then(|key| key.default);
+        let value = self.set.get(name).map(String::as_str).or_else(default);
+        let value = value.and_then(|value| value.parse().ok());
+        Duration::from_millis(value.unwrap_or_default())
+    }
+
+    /// Sets what is so whatever a properties file says: who this is, where it listens
+    /// and where its data is.
+    pub(super) fn tell_what_is_fixed(&mut self, node: NodeId, directory: &Path) {
+        let listeners = self.listeners.iter().map(|endpoint| {
+            let (name, host, port) = (&endpoint.listener, &endpoint.host, endpoint.port);
+            match host.contains(':') {
+                true => format!("{name}://[{host}]:{port}"),
+                false => format!("{name}://{host}:{port}"),
+            }
+        });
+        let listeners: Vec<_> = listeners.collect();
+        let fixed = [
+            ("node.id", node.to_string()),
+            ("broker.id", node.to_string()),
+            ("process.roles", "broker,controller".to_owned()),
+            ("listeners", listeners.join(",")),
+            ("log.dirs", directory.display().to_string()),
+        ];
+        let fixed = fixed.map(|(name, value)| (name.to_owned(), value));
+        self.set.extend(fixed);
     }
 }
 

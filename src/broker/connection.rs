@@ -76,6 +76,7 @@ pub(super) async fn serve(
 ) {
     // Responses are whole when they are written: nothing is gained by waiting.
     let _ = stream.set_nodelay(true);
+    let counters = Arc::clone(&broker);
     let mut connection = Connection {
         inbox: Inbox::new(Arc::clone(&broker)),
         stream,
@@ -87,7 +88,11 @@ pub(super) async fn serve(
     match connection.run().await {
         Ok(()) => tracing::debug!(%peer, "closed"),
         Err(error) if is_hang_up(&error) => tracing::debug!(%peer, %error, "closed"),
-        Err(error) => tracing::warn!(%peer, %error, "connection closed"),
+        Err(error) => {
+            let broken = &counters.counters.broken;
+            broken.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tracing::warn!(%peer, %error, "connection closed");
+        }
     }
 }
 
@@ -118,7 +123,10 @@ impl Connection {
                 listener: self.listener,
                 peer: self.peer,
             };
+            let began = self.broker.host.monotonic();
             let outcome = dispatch(&call, &mut frame[length..]).await;
+            let took = self.broker.host.monotonic().saturating_sub(began);
+            self.broker.counters.answered(header.api, took);
             self.inbox.pass(size);
             match outcome {
                 Outcome::Reply(reply) => self.write(&reply).await?,

@@ -214,6 +214,9 @@ fn read(
     };
     match replica.read(offset, most, at_least_one, isolation) {
         Ok((ends, slice)) => {
+            replica
+                .traffic
+                .fetched(slice.as_ref().map_or(0, |slice| slice.length));
             let aborted = match isolation {
                 Isolation::Uncommitted => None,
                 Isolation::Committed if slice.is_none() => Some(Vec::new()),

@@ -12,11 +12,13 @@ mod config;
 mod connection;
 mod fetch;
 mod handlers;
+mod metrics;
 mod produce;
 mod replica;
 mod reply;
 mod server;
 mod topics;
+mod upkeep;
 
 pub use config::{BrokerConfig, Endpoint};
 pub use server::{Running, Stop, run};
@@ -24,7 +26,7 @@ pub use server::{Running, Stop, run};
 use crate::format::metadata::{MetadataRecord, ProducerIdsRecord};
 use crate::format::{LeaderEpoch, NodeId, Offset, ProducerId, Timestamp};
 use crate::host::Host;
-use crate::log::image::Image;
+use crate::log::image::{BROKER_RESOURCE, Image};
 use crate::log::layout::TopicPartition;
 use crate::log::retention::log_size;
 use crate::log::session::Session;
@@ -54,6 +56,7 @@ pub(crate) struct Broker {
     producer_ids: Mutex<std::ops::Range<i64>>,
     fetch_sessions: Sessions,
     buffers: connection::Buffers,
+    counters: metrics::Counters,
     /// Becomes true when the server stops.
     stopping: watch::Receiver<bool>,
 }
@@ -69,6 +72,11 @@ impl Broker {
         let session = Session::serve(host, path)?;
         let node = session.meta().node_id.unwrap_or(NodeId::new(1));
         let sessions = Sessions::new(config.fetch_sessions);
+        let directory = host
+            .canonical(path)
+            .map_err(LogError::io("look at", path))?;
+        let mut config = config;
+        config.tell_what_is_fixed(node, &directory);
         Ok(Self {
             host: Arc::clone(host),
             directory: host
@@ -82,6 +90,7 @@ impl Broker {
             producer_ids: Mutex::new(0..0),
             fetch_sessions: sessions,
             buffers: connection::Buffers::default(),
+            counters: metrics::Counters::default(),
             config,
             stopping,
         })
@@ -122,13 +131,7 @@ impl Broker {
 
     /// A partition of a topic that exists.
     pub(crate) fn replica(&self, name: &TopicPartition) -> Result<Arc<Replica>> {
-        let known = self
-            .replicas
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned();
-        if let Some(replica) = known {
+        if let Some(replica) = self.open_replica(name) {
             return Ok(replica);
         }
         let image = self.image();
@@ -145,6 +148,13 @@ impl Broker {
                 .entry(name.clone())
                 .or_insert_with(|| Arc::new(opened)),
         ))
+    }
+
+    /// A partition, where it is open.
+    fn open_replica(&self, name: &TopicPartition) -> Option<Arc<Replica>> {
+        let replicas = self.replicas.read();
+        let replicas = replicas.unwrap_or_else(PoisonError::into_inner);
+        replicas.get(name).cloned()
     }
 
     /// The partitions that are open.
@@ -176,6 +186,18 @@ impl Broker {
         let free = self.host.free_space(&self.directory)?;
         let wire = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
         Ok((wire(total), wire(free)))
+    }
+
+    /// `max.connections`, which may change.
+    fn most_connections(&self) -> usize {
+        const NAME: &str = "max.connections";
+        let image = self.image();
+        let node = self.node.to_string();
+        let set = [node.as_str(), ""].into_iter().find_map(|resource| {
+            let mut configs = image.configs_of(BROKER_RESOURCE, resource);
+            configs.find(|(name, _)| *name == NAME)?.1.parse().ok()
+        });
+        set.unwrap_or(self.config.max_connections)
     }
 
     /// The epoch and the end of the metadata log.

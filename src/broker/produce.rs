@@ -16,6 +16,7 @@ use crate::protocol::messages::produce::{
 };
 use crate::protocol::{ErrorCode, Request};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Answers a `Produce`.
 pub(super) fn produce(call: &Call<'_>, body: &mut [u8]) -> Outcome {
@@ -112,11 +113,18 @@ fn one(
             "the request has no batch for the partition",
         ));
     }
+    let size = batch.len();
     let now = call.broker.now();
-    let appended = replica
-        .append(batch, validator, now)
-        .map_err(|error| Refused::of(error, topic, data.index))?;
-    let Appended { first, .. } = appended;
+    let appended = replica.append(batch, validator, now).map_err(|error| {
+        replica.traffic.refused.fetch_add(1, Ordering::Relaxed);
+        Refused::of(error, topic, data.index)
+    })?;
+    let Appended { first, next } = appended;
+    replica.traffic.produced(size, next.get() - first.get());
+    if call.broker.config.flush_before_acknowledge {
+        tokio::task::block_in_place(|| replica.flush_through(next))
+            .map_err(|error| Refused::of(AppendError::Log(error), topic, data.index))?;
+    }
     let append_time = replica.stamps_append_time().then(|| now.get());
     Ok(PartitionProduceResponse {
         index: data.index,

@@ -1,6 +1,7 @@
 //! One partition as the server holds it: open for appending, read from files, with
 //! those who wait for its end to move.
 
+mod traffic;
 mod upkeep;
 
 use crate::format::batch::PREFIX_SIZE;
@@ -20,7 +21,9 @@ use crate::log::view::PartitionView;
 use crate::log::{LogError, Result};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
+use traffic::Traffic;
 
 /// How many of the last batches a reader finds without asking an index.
 const RECENT: usize = 64;
@@ -29,6 +32,10 @@ const RECENT: usize = 64;
 pub(crate) struct Replica {
     name: TopicPartition,
     state: Mutex<State>,
+    /// Up to where records are durable for those who wait for it; one flushes at a time.
+    flushed: Mutex<Offset>,
+    /// What went in and out.
+    pub(crate) traffic: Traffic,
 }
 
 struct State {
@@ -42,6 +49,9 @@ struct State {
     waiting: Vec<Weak<Notify>>,
     /// Its topic is deleted: nothing is appended any more.
     is_closed: bool,
+    /// Up to where it was flushed by its topic's configs, and since when more is there.
+    flushed: Offset,
+    unflushed_since: Option<Duration>,
 }
 
 /// A batch near the end of the active segment.
@@ -102,6 +112,7 @@ impl Replica {
         let config = topic_config(image, node, statics, &name.topic);
         log.configure(SegmentConfig::from(&config));
         let start = session.log_start(name)?;
+        let flushed = log.end();
         let view = PartitionView::open(session.host(), log.directory(), name.clone(), start)?;
         Ok(Self {
             name: name.clone(),
@@ -114,7 +125,11 @@ impl Replica {
                 recent: VecDeque::new(),
                 waiting: Vec::new(),
                 is_closed: false,
+                flushed,
+                unflushed_since: None,
             }),
+            flushed: Mutex::new(Offset::ZERO),
+            traffic: Traffic::default(),
         })
     }
 
@@ -321,6 +336,12 @@ impl State {
             });
         }
         let appended = self.log.append(batch, Placement::Next)?;
+        let unflushed = appended.next.get() - self.flushed.get();
+        let most = self.topic.flush_messages;
+        if most.is_some_and(|most| unflushed.unsigned_abs() >= most) {
+            self.log.sync()?;
+            self.flushed = appended.next;
+        }
         let (segment, _, size) = self.log.active();
         if self
             .recent

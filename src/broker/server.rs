@@ -1,6 +1,8 @@
 //! Listeners, and the life of the server: start, serve, stop.
 
 use super::connection;
+use super::metrics;
+use super::upkeep;
 use super::{Broker, BrokerConfig, Endpoint};
 use crate::host::Host;
 use crate::log::{LogError, Result};
@@ -20,6 +22,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(30);
 pub struct Running {
     /// Where, in the order of `listeners`.
     pub addresses: Vec<SocketAddr>,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Ends when the server is to stop.
@@ -44,12 +48,12 @@ pub fn run(
         .map_err(LogError::io("start threads for", path))?;
     let outcome = runtime.block_on(async {
         let (stopping, stopped) = watch::channel(false);
-        let (listeners, running) = listen(path, &mut config).await?;
+        let (listeners, metrics, running) = listen(path, &mut config).await?;
         let broker = Arc::new(Broker::open(host, path, config, stopped)?);
         // A signal that comes as soon as it is ready must find its handler.
         let stop = stop();
         ready(&running);
-        let stopped = serve(&broker, listeners, stopping, stop).await;
+        let stopped = serve(&broker, listeners, metrics, stopping, stop).await;
         let broker = Arc::into_inner(broker).ok_or_else(|| {
             LogError::Invalid(format!(
                 "{}: connections did not end in time; the next start recovers",
@@ -63,26 +67,44 @@ pub fn run(
 }
 
 /// Binds the listeners, and tells the configuration which ports they got.
-async fn listen(path: &Path, config: &mut BrokerConfig) -> Result<(Vec<TcpListener>, Running)> {
+async fn listen(
+    path: &Path,
+    config: &mut BrokerConfig,
+) -> Result<(Vec<TcpListener>, Option<TcpListener>, Running)> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     for endpoint in &mut config.listeners {
-        let host = if endpoint.host.is_empty() {
-            "0.0.0.0"
-        } else {
-            endpoint.host.as_str()
-        };
-        let listener = TcpListener::bind((host, endpoint.port))
-            .await
-            .map_err(LogError::io("listen for clients of", path))?;
-        let address = listener
-            .local_addr()
-            .map_err(LogError::io("listen for clients of", path))?;
-        endpoint.port = address.port();
+        let (listener, address) = bind(path, endpoint).await?;
         addresses.push(address);
         listeners.push(listener);
     }
-    Ok((listeners, Running { addresses }))
+    let mut metrics = None;
+    let mut running = Running {
+        addresses,
+        metrics: None,
+    };
+    if let Some(endpoint) = &mut config.metrics {
+        let (listener, address) = bind(path, endpoint).await?;
+        running.metrics = Some(address);
+        metrics = Some(listener);
+    }
+    Ok((listeners, metrics, running))
+}
+
+/// Binds one, and tells it which port it got.
+async fn bind(path: &Path, endpoint: &mut Endpoint) -> Result<(TcpListener, SocketAddr)> {
+    let host = match endpoint.host.as_str() {
+        "" => "0.0.0.0",
+        host => host,
+    };
+    let listener = TcpListener::bind((host, endpoint.port))
+        .await
+        .map_err(LogError::io("listen for clients of", path))?;
+    let address = listener
+        .local_addr()
+        .map_err(LogError::io("listen for clients of", path))?;
+    endpoint.port = address.port();
+    Ok((listener, address))
 }
 
 impl BrokerConfig {
@@ -107,6 +129,7 @@ impl BrokerConfig {
 async fn serve(
     broker: &Arc<Broker>,
     listeners: Vec<TcpListener>,
+    metrics: Option<TcpListener>,
     stopping: watch::Sender<bool>,
     stop: Stop,
 ) -> Result<()> {
@@ -123,6 +146,11 @@ async fn serve(
             stopped.clone(),
         ));
     }
+    if let Some(listener) = metrics {
+        let broker = Arc::clone(broker);
+        accepting.spawn(metrics::serve(broker, listener, stopped.clone()));
+    }
+    accepting.spawn(upkeep::run(Arc::clone(broker), stopped.clone()));
     stop.await;
     let _ = stopping.send(true);
     let all_done = async { while accepting.join_next().await.is_some() {} };
@@ -149,15 +177,19 @@ async fn accept(
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((_, peer)) if open.load(Ordering::Relaxed) >= broker.config.max_connections => {
+            Ok((_, peer)) if open.load(Ordering::Relaxed) >= broker.most_connections() => {
+                broker.counters.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%peer, "refused: max.connections are open");
             }
             Ok((stream, peer)) => {
                 let (broker, stop) = (Arc::clone(&broker), stop.clone());
                 let open = Arc::clone(&open);
                 open.fetch_add(1, Ordering::Relaxed);
+                broker.counters.accepted.fetch_add(1, Ordering::Relaxed);
+                broker.counters.connections.fetch_add(1, Ordering::Relaxed);
                 connections.spawn(async move {
-                    connection::serve(stream, broker, peer, number, stop).await;
+                    connection::serve(stream, Arc::clone(&broker), peer, number, stop).await;
+                    broker.counters.connections.fetch_sub(1, Ordering::Relaxed);
                     open.fetch_sub(1, Ordering::Relaxed);
                 });
             }

@@ -8,6 +8,7 @@
 pub mod any_batch;
 pub mod batch;
 pub mod batch_builder;
+pub mod broker_config;
 pub mod bytes;
 pub mod checkpoint;
 pub mod clean_shutdown;

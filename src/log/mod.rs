@@ -19,6 +19,7 @@ pub mod recovery;
 pub mod repair;
 pub mod retention;
 pub mod scan;
+pub mod schedule;
 pub mod segment;
 pub mod session;
 pub mod stats;

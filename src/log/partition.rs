@@ -15,12 +15,14 @@
 //! and the last stable offset ([`Partition::last_stable`]).
 
 mod aborted;
+mod behind;
 mod config;
 mod head;
 mod listing;
 mod noted;
 mod replay;
 
+pub use behind::Behind;
 pub use config::SegmentConfig;
 pub use head::{left_to_remove, remove_files};
 pub(crate) use listing::Listing;

@@ -21,7 +21,8 @@ use super::data_dir::{MOST_SMALL_FILE, known, load_image, read_checkpoint, read_
 use super::error::{LogError, Result};
 use super::image::Image;
 use super::layout::{
-    LOG_STARTS, METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE, RECOVERY_POINTS, TopicPartition,
+    HIGH_WATERMARKS, LOG_STARTS, METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE, RECOVERY_POINTS,
+    TopicPartition,
 };
 use super::partition::{Partition, Placement, SegmentConfig};
 use super::presence::{Company, Presence};
@@ -251,6 +252,40 @@ impl Session {
         for (name, start) in starts {
             checkpoint.set(&name.topic, PartitionId::new(name.partition), *start);
         }
+        self.checkpoint(LOG_STARTS, &checkpoint)
+    }
+
+    /// Writes the recovery points of partitions: what lies before them is durable. A
+    /// point never goes back.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn set_recovery_points(&mut self, points: &[(TopicPartition, Offset)]) -> Result<()> {
+        let mut checkpoint = self.points.clone();
+        for (name, point) in points {
+            let number = PartitionId::new(name.partition);
+            let known = checkpoint.get(&name.topic, number).unwrap_or_default();
+            checkpoint.set(&name.topic, number, known.max(*point));
+        }
+        self.checkpoint(RECOVERY_POINTS, &checkpoint)?;
+        self.points = checkpoint;
+        Ok(())
+    }
+
+    /// Writes high watermarks.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn set_high_watermarks(&self, marks: &[(TopicPartition, Offset)]) -> Result<()> {
+        let mut checkpoint = read_checkpoint(&*self.host, &self.path.join(HIGH_WATERMARKS))?;
+        for (name, mark) in marks {
+            checkpoint.set(&name.topic, PartitionId::new(name.partition), *mark);
+        }
+        self.checkpoint(HIGH_WATERMARKS, &checkpoint)
+    }
+
+    fn checkpoint(&self, file: &str, checkpoint: &OffsetCheckpoint) -> Result<()> {
+        let file = self.path.join(file);
         self.host
             .replace(&file, &checkpoint.to_bytes(), self.durability)
             .map_err(LogError::io("write", &file))

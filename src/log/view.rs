@@ -305,6 +305,26 @@ impl PartitionView {
         Ok(found.filter(|(_, offset)| *offset < end))
     }
 
+    /// The latest time of a record in the segment of that base; when its file was last
+    /// written, in milliseconds, where none has one. `None` where it is gone.
+    ///
+    /// # Errors
+    /// `Io`, `Damaged`.
+    pub fn latest_in(&self, base: Offset) -> Result<Option<Timestamp>> {
+        let segment = self.segment(base);
+        let path = segment.path(Suffix::Log);
+        let written = match self.host.stat(&path) {
+            Ok(stat) => Timestamp::new(stat.modified_ms.max(0)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LogError::io("look at", &path)(error)),
+        };
+        let mut latest = segment.last_time()?.map(|(time, _)| time);
+        if self.last_base() == Some(base) {
+            latest = latest.max(self.latest_unindexed(&segment)?);
+        }
+        Ok(Some(latest.unwrap_or(written)))
+    }
+
     /// The latest time of the batches behind the last entry of the offset index.
     fn latest_unindexed(&self, segment: &Segment) -> Result<Option<Timestamp>> {
         let (log, length) = segment.open_log()?;

@@ -38,7 +38,10 @@ fn addresses(running: &Running) -> impl Iterator<Item = String> + '_ {
 }
 
 fn banner(options: &ServeOptions, running: &Running, took: Duration) {
-    let addresses: Vec<_> = addresses(running).collect();
+    let mut addresses: Vec<_> = addresses(running).collect();
+    if let Some(metrics) = running.metrics {
+        addresses.push(format!("http://{metrics}/metrics"));
+    }
     let _ = writeln!(
         std::io::stderr(),
         "ottla-serve {}: {} on {}, ready after {:.1} ms",

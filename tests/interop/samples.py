@@ -1,5 +1,6 @@
 """What the cases write: awkward records, plain text, and the golden directory."""
 
+import base64
 import random
 import subprocess
 from pathlib import Path
@@ -56,3 +57,8 @@ def topics_in(data):
         if path.is_dir() and dash and partition.isdigit() and not topic.startswith("__"):
             found.setdefault(topic, []).append(path)
     return found
+
+
+def noise(size, seed):
+    """One line of so many characters that do not repeat."""
+    return base64.b64encode(random.Random(seed).randbytes(size * 3 // 4)).decode()

@@ -137,8 +137,12 @@ fn partitions(call: &Call<'_>, topic: &CreatableTopic) -> Result<i32, Refused> {
             format!("{partitions} partitions at once: expected at most {MOST_PARTITIONS}");
         return Err(Refused::new(ErrorCode::PolicyViolation, message));
     }
-    match topic.replication_factor {
-        -1 | 1 => Ok(partitions),
+    let factor = match topic.replication_factor {
+        -1 => call.broker.config.default_replication_factor,
+        factor => factor,
+    };
+    match factor {
+        1 => Ok(partitions),
         factor if factor <= 0 => Err(Refused::new(
             ErrorCode::InvalidReplicationFactor,
             "Replication factor must be larger than 0, or -1 to use the default value.",

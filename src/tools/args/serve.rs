@@ -38,6 +38,10 @@ pub struct ServeArgs {
     #[arg(short = 'X', long = "property", value_name = "NAME=VALUE")]
     properties: Vec<String>,
 
+    /// Serves metrics to Prometheus here, over HTTP, with /health and /ready
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
+
     /// Writes a line with the addresses to this descriptor once clients can connect
     #[arg(long, value_name = "FD")]
     ready_fd: Option<u32>,
@@ -110,6 +114,11 @@ impl ServeArgs {
                 .map(|(number, text)| endpoint(number, text))
                 .collect::<Result<_>>()?;
         }
+        if let Some(text) = &self.metrics {
+            config
+                .set("ottla.metrics.listener", text)
+                .map_err(|_| wrong_address("--metrics", text))?;
+        }
         Ok(ServeOptions {
             data: self.data,
             config,
@@ -120,8 +129,12 @@ impl ServeArgs {
     }
 }
 
+fn wrong_address(option: &str, text: &str) -> ToolError {
+    ToolError::usage(format!("{option}: expected HOST:PORT, found {text:?}"))
+}
+
 fn endpoint(number: usize, text: &str) -> Result<Endpoint> {
-    let wrong = || ToolError::usage(format!("--listen: expected HOST:PORT, found {text:?}"));
+    let wrong = || wrong_address("--listen", text);
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let host = host
         .strip_prefix('[')

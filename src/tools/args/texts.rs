@@ -73,10 +73,19 @@ Properties have Apache Kafka's names and defaults, but for listeners, which is P
   max.connections                              0 to 2147483647; no limit
   auto.create.topics.enable                    true
   num.partitions                               1 to 2147483647; 1
+  default.replication.factor                   1 is all that one node has; 1
   fetch.max.bytes                              1024 to 2147483647; 57671680
   max.incremental.fetch.session.cache.slots    0 to 2147483647; 1000
   offsets.topic.num.partitions                 1 to 2147483647; 50
   offsets.topic.segment.bytes                  1 to 2147483647; 104857600
+  log.retention.check.interval.ms              300000
+  log.flush.offset.checkpoint.interval.ms      60000
+  replica.high.watermark.checkpoint.interval.ms
+                                               5000
+  ottla.flush.before.acknowledge               whether a record is on disk before its producer is answered; false
+  ottla.metrics.listener                       HOST:PORT, as --metrics
+
+What brokers call the configs of topics (log.retention.ms, log.segment.bytes, message.max.bytes, log.cleanup.policy and so on) counts for topics that do not set them.
 
 A service manager that sets NOTIFY_SOCKET is told READY=1 once clients can connect."#;
 

@@ -35,11 +35,14 @@ OTHERS = [
     (r'"log_dirs":\["/[^"]*"\]', '"log_dirs":["…"]'),
     (r"Cluster ID: \S+", "Cluster ID: …"),
     (r"ClusterId: +\S+", "ClusterId: …"),
+    (r"^  (advertised\.)?listeners=.*\n?", ""),
+    (r"^  ottla\..*\n?", ""),
     (r"Epoch: \d+", "Epoch: …"),
     (r"HighWatermark: +\d+", "HighWatermark: …"),
     (r"^\t?(at|Caused by:|\.\.\.) .*\n?", ""),  # a stack
     (r"(\.\w+Exception|[Ee]rror[^:\n]*?) ?: .*", r"\1: …"),  # what went wrong, in whose words
     (r"(Could not \w+ \S+ to \S+\.) .*", r"\1 …"),
+    (r"log\.dirs=\S+", "log.dirs=…"),
     (r" +$", ""),
 ]
 
@@ -63,14 +66,19 @@ def place(name, args, host):
 def normal(text):
     for pattern, instead in OTHERS:
         text = re.sub(pattern, instead, text, flags=re.M)
-    return text
+    # Kafka lists them in the order of a hash table.
+    return re.sub(r"Configs: (\S+)", lambda found: "Configs: " + ",".join(sorted(found[1].split(","))), text)
 
 
 def both(work, script, settings=None):
     """Runs the script against `ottla serve` and against Apache Kafka, and compares."""
     settings = settings or {}
-    ours = Serve(work / "ours", work, settings)
     theirs = Kafka(work / "theirs", work / "kafka", settings).format()
+    # The same properties, but for those of addresses and directories.
+    lines = (theirs.work / "server.properties").read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines)
+    own = ("listeners", "advertised.listeners", "log.dirs", "node.id", "process.roles")
+    ours = Serve(work / "ours", work, {name: value for name, value in given.items() if name not in own})
     with ours, theirs:
         printed = [script(host) for host in (ours, theirs)]
         ours.assert_content()
@@ -122,9 +130,84 @@ def admin(host):
         "kafka-leader-election --election-type unclean --topic a --partition 0",
         "kafka-leader-election --election-type preferred --topic none --partition 0",
         f"kafka-reassign-partitions --reassignment-json-file {move} --execute",
+        f"kafka-reassign-partitions --reassignment-json-file {move} --verify",
         f"kafka-reassign-partitions --reassignment-json-file {nowhere} --execute",
+        f"kafka-reassign-partitions --reassignment-json-file {move} --cancel",
         "kafka-reassign-partitions --list",
         "kafka-transactions describe-producers --topic a --partition 0",
         "kafka-acls --list",
+        "kafka-topics --describe",
     ]
     return [*before, *lines], [*made, *run(host, lines)]
+
+
+def case_kafkas_configs_tool_prints_what_it_prints_against_kafka(work):
+    both(work, configs, {
+        "log.retention.hours": 5, "log.segment.bytes": 2000000, "log.cleanup.policy": "delete",
+        "message.max.bytes": 500000, "num.partitions": 3, "compression.type": "lz4",
+        "log.message.timestamp.type": "LogAppendTime", "min.insync.replicas": 1,
+    })
+
+
+def configs(host):
+    """Topics, brokers, groups, client metrics, users: at every level, right and wrong."""
+    topic, broker, group = "--entity-type topics", "--entity-type brokers", "--entity-type groups"
+    metrics = "--entity-type client-metrics"
+    default = f"{broker} --entity-default"
+    broker = f"{broker} --entity-name 1"
+    lines = [
+        "kafka-topics --create --topic a --config retention.ms=1000",
+        "kafka-topics --describe",
+        f"kafka-configs --describe --all {topic} --entity-name a",
+        f"kafka-configs --describe {topic} --entity-name a",
+        f"kafka-configs --describe {topic} --entity-name none",
+        f"kafka-configs --alter {topic} --entity-name a --add-config segment.bytes=3000000,flush.ms=7",
+        f"kafka-configs --alter {topic} --entity-name a --add-config cleanup.policy=[compact,delete]",
+        f"kafka-configs --alter {topic} --entity-name a --add-config segment.bytes=large",
+        f"kafka-configs --alter {topic} --entity-name a --add-config nothing=1",
+        f"kafka-configs --alter {topic} --entity-name none --add-config flush.ms=7",
+        f"kafka-configs --alter {topic} --entity-name a --delete-config flush.ms",
+        f"kafka-configs --alter {topic} --entity-name a --delete-config preallocate",
+        f"kafka-configs --describe {topic} --entity-name a",
+        f"kafka-configs --alter {default} --add-config log.retention.ms=7000",
+        f"kafka-configs --alter {broker} --add-config log.index.interval.bytes=8192",
+        f"kafka-configs --alter {broker} --add-config num.partitions=4",
+        f"kafka-configs --alter {broker} --add-config log.retention.ms=soon",
+        f"kafka-configs --alter {broker} --add-config log.segment.bytes=1",
+        f"kafka-configs --alter {broker} --add-config min.insync.replicas=1",
+        f"kafka-configs --alter {default} --add-config ssl.keystore.location=x",
+        f"kafka-configs --alter {default} --add-config leader.replication.throttled.rate=100",
+        f"kafka-configs --describe {default}",
+        f"kafka-configs --describe {broker}",
+        "kafka-topics --create --topic b",
+        f"kafka-configs --describe --all {topic} --entity-name b",
+        f"kafka-configs --alter {default} --delete-config log.retention.ms,leader.replication.throttled.rate",
+        f"kafka-configs --alter {broker} --delete-config log.index.interval.bytes",
+        f"kafka-configs --describe {broker}",
+        f"kafka-configs --alter {group} --entity-name g --add-config consumer.session.timeout.ms=50000",
+        f"kafka-configs --alter {group} --entity-name g --add-config consumer.session.timeout.ms=1",
+        f"kafka-configs --alter {group} --entity-name g --add-config nothing=1",
+        f"kafka-configs --describe --all {group} --entity-name g",
+        f"kafka-configs --alter {metrics} --entity-name m --add-config interval.ms=1000,metrics=[org.apache,kafka]",
+        f"kafka-configs --alter {metrics} --entity-name m --add-config interval.ms=1",
+        f"kafka-configs --alter {metrics} --entity-name m --add-config match=[client_id=x.*]",
+        f"kafka-configs --describe {metrics} --entity-name m",
+        "kafka-client-metrics --list",
+        "kafka-client-metrics --describe",
+        "kafka-client-metrics --delete --name m",
+        "kafka-client-metrics --list",
+        "kafka-configs --alter --entity-type users --entity-name u --add-config producer_byte_rate=1024",
+        "kafka-configs --alter --entity-type users --entity-name u --add-config producer_byte_rate=-1",
+        "kafka-configs --alter --entity-type users --entity-name u --entity-type clients --entity-default "
+        "--add-config request_percentage=50.5",
+        "kafka-configs --alter --entity-type ips --entity-name 10.0.0.1 --add-config connection_creation_rate=5",
+        "kafka-configs --describe --entity-type users",
+        "kafka-configs --describe --entity-type users --entity-type clients",
+        "kafka-configs --describe --entity-type ips --entity-name 10.0.0.1",
+        "kafka-configs --alter --entity-type users --entity-name u --add-config SCRAM-SHA-256=[iterations=4096,password=p]",
+        "kafka-configs --describe --entity-type users --entity-name u",
+        "kafka-configs --alter --entity-type users --entity-name u --delete-config SCRAM-SHA-256",
+        "kafka-configs --describe --entity-type users --entity-name u",
+        f"kafka-configs --describe --all {broker}",
+    ]
+    return lines, run(host, lines)
