@@ -23,7 +23,7 @@ _ottla__serve() {
 
     case "${cmd}" in
         ottla__serve)
-            opts="-l -c -X -q -h -V --listen --config --property --ready-fd --log --quiet --help --version"
+            opts="-l -c -X -q -h -V --listen --config --property --metrics --ready-fd --log --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -50,6 +50,10 @@ _ottla__serve() {
                     return 0
                     ;;
                 -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

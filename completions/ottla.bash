@@ -1244,7 +1244,7 @@ _ottla() {
             return 0
             ;;
         ottla__subcmd__serve)
-            opts="-l -c -X -q -h -V --listen --config --property --ready-fd --log --quiet --help --version"
+            opts="-l -c -X -q -h -V --listen --config --property --metrics --ready-fd --log --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1271,6 +1271,10 @@ _ottla() {
                     return 0
                     ;;
                 -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -264,6 +264,7 @@ complete -c ottla -n "__fish_ottla_using_subcommand repair" -s V -l version -d '
 complete -c ottla -n "__fish_ottla_using_subcommand serve" -s l -l listen -d 'Listens here instead of 127.0.0.1:9092; port 0 is any that is free' -r
 complete -c ottla -n "__fish_ottla_using_subcommand serve" -s c -l config -d 'Reads this server.properties instead of the one in DATA' -r -F
 complete -c ottla -n "__fish_ottla_using_subcommand serve" -s X -l property -d 'Sets a property by its Apache Kafka name' -r
+complete -c ottla -n "__fish_ottla_using_subcommand serve" -l metrics -d 'Serves metrics to Prometheus here, over HTTP, with /health and /ready' -r
 complete -c ottla -n "__fish_ottla_using_subcommand serve" -l ready-fd -d 'Writes a line with the addresses to this descriptor once clients can connect' -r
 complete -c ottla -n "__fish_ottla_using_subcommand serve" -l log -d 'How the log on standard error reads' -r -f -a "text\t'A line of text for each event'
 json\t'A JSON object for each event'"

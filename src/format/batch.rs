@@ -125,7 +125,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The records' bytes, decompressed into `scratch` where they must be, at most
-    /// [`MAX_DECOMPRESSED`] of them.
+    /// [`MAX_DECOMPRESSED`] of them, or what [`Scratch::bound`] says.
     pub fn unpacked<'s>(&self, scratch: &'s mut Scratch) -> Result<&'s [u8]>
     where
         'a: 's,
@@ -134,10 +134,11 @@ impl<'a> Batch<'a> {
         match self.header.attributes.codec()? {
             Codec::None => Ok(stored),
             codec => {
+                let limit = scratch.limit.unwrap_or(MAX_DECOMPRESSED);
                 scratch.decompressed.clear();
                 scratch
                     .decompressor
-                    .decompress(codec, stored, &mut scratch.decompressed, MAX_DECOMPRESSED)
+                    .decompress(codec, stored, &mut scratch.decompressed, limit)
                     .map_err(|error| error.shifted(HEADER_SIZE as u64))?;
                 Ok(&scratch.decompressed)
             }
@@ -187,12 +188,18 @@ impl<'a> Batch<'a> {
 pub struct Scratch {
     decompressor: Decompressor,
     decompressed: Vec<u8>,
+    limit: Option<usize>,
 }
 
 impl Scratch {
     /// Empty.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// From here on a batch may decompress to so many bytes at most.
+    pub const fn bound(&mut self, limit: usize) {
+        self.limit = Some(limit);
     }
 
     /// The bytes that it holds on to.

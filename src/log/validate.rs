@@ -8,7 +8,7 @@
 
 use crate::format::batch::{Batch, HEADER_SIZE, Header, Scratch, UncheckedBatch};
 use crate::format::batch_builder::{BatchBuilder, Seal};
-use crate::format::compression::{Codec, Compressor};
+use crate::format::compression::{Codec, Compressor, MAX_DECOMPRESSED};
 use crate::format::topic_config::{TimestampType, TopicConfig};
 use crate::format::{FormatError, Offset, Timestamp};
 
@@ -53,6 +53,11 @@ impl Invalid {
     }
 }
 
+/// How many bytes a batch may decompress to for each that it may have, and how many at
+/// least: a batch is unpacked whole, and many clients may send one at once.
+const MOST_RATIO: usize = 64;
+const LEAST_UNPACKED: usize = 64 << 20;
+
 /// Memory for the work, used again from batch to batch.
 #[derive(Default)]
 pub struct Validator {
@@ -90,6 +95,9 @@ impl Validator {
         let batch = UncheckedBatch::parse(bytes).map_err(|error| Invalid::corrupt(&error))?;
         let header = *batch.header();
         check_header(&header, bytes.len(), topic)?;
+        let most = topic.max_message_bytes as usize;
+        let limit = most.saturating_mul(MOST_RATIO).max(LEAST_UNPACKED);
+        self.scratch.bound(limit.min(MAX_DECOMPRESSED));
         let batch = batch.check().map_err(|error| Invalid::corrupt(&error))?;
         let max_timestamp = self.check_records(&batch, topic, now)?;
         if let Some(target) = topic.compression

@@ -92,6 +92,16 @@ macro_rules! apis {
                 }
             }
 
+            /// Whether a body is a request of that version, all of it.
+            ///
+            /// # Errors
+            /// Where it is not.
+            pub fn check_request(self, body: &[u8], version: i16) -> Result<()> {
+                match self {
+                    $(Self::$name => super::decode::<m::$module::$request>(body, version).map(drop),)*
+                }
+            }
+
             /// Whether a version of the request is flexible, and so has header v2.
             pub const fn is_request_flexible(self, version: i16) -> bool {
                 version >= match self {
