@@ -1,6 +1,8 @@
 //! One partition as the server holds it: open for appending, read from files, with
 //! those who wait for its end to move.
 
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod upkeep;
 
@@ -233,6 +235,21 @@ impl Replica {
     /// # Errors
     /// `OffsetOutOfRange`; `Damaged`, `Io`.
     pub(crate) fn read(
+        &self,
+        from: Offset,
+        most: usize,
+        at_least_one: bool,
+        isolation: Isolation,
+    ) -> Result<(Ends, Option<Slice>)> {
+        let read = || self.read_once(from, most, at_least_one, isolation);
+        match read() {
+            // Its segment was deleted meanwhile: what is there now tells.
+            Err(error) if error.is_not_found() => read(),
+            outcome => outcome,
+        }
+    }
+
+    fn read_once(
         &self,
         from: Offset,
         most: usize,

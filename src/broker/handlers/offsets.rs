@@ -115,13 +115,14 @@ fn at(
         LATEST_TIERED if version >= 9 => Ok(None),
         EARLIEST_PENDING_UPLOAD if version >= 11 => Ok(None),
         MAX_TIMESTAMP if version >= 7 => {
-            let latest = replica.view().latest_time_of(end).map_err(Refused::Log)?;
+            let latest = replica
+                .look_up(|view| view.latest_time_of(end))
+                .map_err(Refused::Log)?;
             Ok(latest.map(|(time, offset)| (Some(time), offset, epoch_of(offset))))
         }
         0.. => {
             let found = replica
-                .view()
-                .record_at(Timestamp::new(time))
+                .look_up(|view| view.record_at(Timestamp::new(time)))
                 .map_err(Refused::Log)?;
             Ok(found
                 .filter(|(_, offset)| *offset < end)

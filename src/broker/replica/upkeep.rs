@@ -5,6 +5,7 @@ use super::Replica;
 use crate::format::Offset;
 use crate::format::producer_snapshot::ProducerEntry;
 use crate::log::retention::Rules;
+use crate::log::view::PartitionView;
 use crate::log::{LogError, Result};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -116,5 +117,14 @@ impl Replica {
             outcome?;
         }
         Ok(self.state().log.recovery_point())
+    }
+
+    /// Looks something up in its files, once more where a segment was deleted
+    /// meanwhile.
+    pub(crate) fn look_up<T>(&self, work: impl Fn(&PartitionView) -> Result<T>) -> Result<T> {
+        match work(&self.view()) {
+            Err(error) if error.is_not_found() => work(&self.view()),
+            outcome => outcome,
+        }
     }
 }
