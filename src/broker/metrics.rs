@@ -6,6 +6,7 @@
 //! this server has begins with `ottla_`.
 
 use super::Broker;
+use crate::log::image::PartitionState;
 use crate::log::layout::TopicPartition;
 use crate::log::retention::extents;
 use crate::protocol::ApiKey;
@@ -175,112 +176,49 @@ fn render(broker: &Broker) -> String {
 
 fn server(broker: &Broker, text: &mut Text) {
     let image = broker.image();
-    let node = broker.node;
     let partitions = || image.topics().values().flat_map(|topic| &topic.partitions);
-    let here = partitions()
-        .filter(|(_, state)| state.replicas.contains(&node))
-        .count();
+    let is_here = |state: &PartitionState| state.replicas.contains(&broker.node);
+    let here = partitions().filter(|(_, state)| is_here(state)).count();
     let all = partitions().count();
-    let gauge = "gauge";
-    text.one(
-        "kafka_server_kafkaserver_brokerstate",
-        gauge,
-        "3: the server runs.",
-        3,
-    );
-    text.one(
-        "kafka_controller_kafkacontroller_activecontrollercount",
-        gauge,
-        "Whether this node is the controller.",
-        1,
-    );
-    text.one(
-        "kafka_controller_kafkacontroller_activebrokercount",
-        gauge,
-        "Brokers that serve.",
-        1,
-    );
-    text.one(
-        "kafka_controller_kafkacontroller_globaltopiccount",
-        gauge,
-        "Topics.",
-        image.topics().len(),
-    );
-    text.one(
-        "kafka_controller_kafkacontroller_globalpartitioncount",
-        gauge,
-        "Partitions.",
-        all,
-    );
-    text.one(
-        "kafka_controller_kafkacontroller_offlinepartitionscount",
-        gauge,
-        "Partitions that nobody leads.",
-        all - here,
-    );
-    for (name, value, help) in [
-        ("partitioncount", here, "Partitions with a replica here."),
-        ("leadercount", here, "Partitions led from here."),
-        (
-            "underreplicatedpartitions",
-            0,
-            "Partitions led from here with replicas that lag.",
-        ),
-        (
-            "underminisrpartitioncount",
-            0,
-            "Partitions led from here with too few replicas in sync.",
-        ),
-        (
-            "offlinereplicacount",
-            0,
-            "Replicas here that cannot be read.",
-        ),
-    ] {
-        let name = format!("kafka_server_replicamanager_{name}");
-        text.one(&name, gauge, help, value);
+    let controller = "kafka_controller_kafkacontroller";
+    let replicas = "kafka_server_replicamanager";
+    #[rustfmt::skip]
+    let gauges = [
+        ("kafka_server_kafkaserver", "brokerstate", 3, "3: the server runs."),
+        (controller, "activecontrollercount", 1, "Whether this node is the controller."),
+        (controller, "activebrokercount", 1, "Brokers that serve."),
+        (controller, "globaltopiccount", image.topics().len(), "Topics."),
+        (controller, "globalpartitioncount", all, "Partitions."),
+        (controller, "offlinepartitionscount", all - here, "Partitions that nobody leads."),
+        (replicas, "partitioncount", here, "Partitions with a replica here."),
+        (replicas, "leadercount", here, "Partitions led from here."),
+        (replicas, "underreplicatedpartitions", 0, "Partitions led from here with replicas that lag."),
+        (replicas, "underminisrpartitioncount", 0, "Partitions led from here with too few replicas in sync."),
+        (replicas, "offlinereplicacount", 0, "Replicas here that cannot be read."),
+        ("ottla", "open_partitions", broker.open_replicas().len(), "Partitions whose files are open."),
+    ];
+    for (family, name, value, help) in gauges {
+        text.one(&format!("{family}_{name}"), "gauge", help, value);
     }
-    let counters = &broker.counters;
-    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    text.one(
-        "kafka_server_socket_server_metrics_connection_count",
-        gauge,
-        "Connections of clients that are open.",
-        load(&counters.connections),
-    );
-    let counter = "counter";
-    text.one(
-        "kafka_server_socket_server_metrics_connection_creation_total",
-        counter,
-        "Connections of clients that were taken.",
-        load(&counters.accepted),
-    );
-    text.one(
-        "ottla_connections_refused_total",
-        counter,
-        "Connections that were closed at once, as max.connections were open.",
-        load(&counters.refused),
-    );
-    text.one(
-        "ottla_connections_broken_total",
-        counter,
-        "Connections that were closed for what the client sent or did not do.",
-        load(&counters.broken),
-    );
-    text.one(
-        "ottla_open_partitions",
-        gauge,
-        "Partitions whose files are open.",
-        broker.open_replicas().len(),
-    );
+    connections(&broker.counters, text);
     if let Ok((total, free)) = broker.disk_space() {
-        text.one("ottla_disk_bytes", gauge, "The size of the disk.", total);
-        text.one(
-            "ottla_disk_free_bytes",
-            gauge,
-            "How much of the disk can still be written.",
-            free,
-        );
+        text.one("ottla_disk_bytes", "gauge", "The size of the disk.", total);
+        let help = "How much of the disk can still be written.";
+        text.one("ottla_disk_free_bytes", "gauge", help, free);
+    }
+}
+
+fn connections(counters: &Counters, text: &mut Text) {
+    let sockets = "kafka_server_socket_server_metrics";
+    #[rustfmt::skip]
+    let counts = [
+        (format!("{sockets}_connection_count"), "gauge", &counters.connections, "Connections of clients that are open."),
+        (format!("{sockets}_connection_creation_total"), "counter", &counters.accepted, "Connections of clients that were taken."),
+        ("ottla_connections_refused_total".to_owned(), "counter", &counters.refused, "Connections that were closed at once, as max.connections were open."),
+        ("ottla_connections_broken_total".to_owned(), "counter", &counters.broken, "Connections that were closed for what the client sent or did not do."),
+    ];
+    for (name, kind, count, help) in counts {
+        text.one(&name, kind, help, count.load(Ordering::Relaxed));
     }
 }
 
