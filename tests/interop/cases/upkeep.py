@@ -53,6 +53,11 @@ def case_old_segments_go_and_kafka_goes_on(work):
             server.write([send(topic, None, b"%d" % i, timestamp=1700000000000 + i) for i in range(5)])
         until("what is too old goes", lambda: offsets(server, "old", -2) == 5)
         assert offsets(server, "kept", -2) == 0
+        # What is altered takes effect, whether it is set for the topic or for all brokers.
+        alter = ["kafka.admin.ConfigCommand", "--bootstrap-server", server.bootstrap, "--alter"]
+        kafka.java(*alter, "--entity-type", "topics", "--entity-name", "kept", "--delete-config", "retention.ms")
+        kafka.java(*alter, "--entity-type", "brokers", "--entity-default", "--add-config", "log.retention.ms=60000")
+        until("what is too old now goes", lambda: offsets(server, "kept", -2) == 5)
         first, last = offsets(server, "large", -2), offsets(server, "large", -1)
         assert 0 < first < last == 48, (first, last)
         same("from the first on", list(range(first, last)),
