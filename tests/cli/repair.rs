@@ -71,7 +71,7 @@ fn what_is_applied_verifies_and_can_be_undone() {
     assert_eq!(values.lines().count() as u64, kept);
     let output = place.run("repair data --undo --json");
     assert_eq!(output.code, 0, "{}", output.errors);
-    assert_eq!(document(&output.text)["version"], 1);
+    assert_eq!(document(&output.text)["version"], 2);
     assert_eq!(place.snapshot("data"), before);
     place
         .run("repair data --undo")

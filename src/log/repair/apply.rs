@@ -10,7 +10,7 @@ use super::plan::{Change, Piece, Plan, What};
 use super::salvage::Peer;
 use super::stage::{Stage, files, remove_tree};
 use super::{Options, Place};
-use crate::host::{Durability, File, Host, Lock, LockRange, Open, Wait};
+use crate::host::{Durability, File, Host, Kind, Lock, LockRange, Open, Wait};
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{LOCK, TopicPartition};
 use crate::log::partition::SegmentConfig;
@@ -191,6 +191,19 @@ impl Work<'_> {
     fn twin_place(&self) -> Place {
         let mut place = self.place.clone();
         place.data = self.twin_data();
+        if place.whole && place.is_data {
+            // Some may have got their names back.
+            let entries = self.host.list(&place.data).unwrap_or_default();
+            let directories = entries.iter().filter(|e| e.kind == Kind::Directory);
+            place.partitions = directories
+                .filter_map(|entry| {
+                    let name = TopicPartition::from_directory(entry.name.to_str()?)?;
+                    Some((name, place.data.join(&entry.name)))
+                })
+                .collect();
+            place.partitions.sort();
+            return place;
+        }
         for (_, directory) in &mut place.partitions {
             let name = directory.file_name().unwrap_or_default();
             *directory = place.data.join(name);

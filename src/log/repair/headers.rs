@@ -35,6 +35,9 @@ pub(super) fn corrected(bytes: &[u8], checks: impl Iterator<Item = Check>) -> Op
                 }
                 header.max_timestamp = latest;
             }
+            Check::BatchHeader if is_marker(bytes, &header) => {
+                header.attributes = with(header.attributes, CONTROL | TRANSACTIONAL);
+            }
             Check::BatchHeader => producer(bytes, &mut header),
             Check::Record if header.attributes.is_control() => {
                 if let Some(marker) = marker(bytes, &header) {

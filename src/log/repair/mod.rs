@@ -14,6 +14,7 @@ mod gap;
 mod headers;
 mod headless;
 mod holes;
+mod identity;
 pub mod journal;
 pub mod leftovers;
 mod missing;
@@ -98,6 +99,9 @@ pub fn plan(
     scope.verify(host, &mut found);
     let mut findings = found.all;
     let (mut plan, founded) = unfinished(host, place, options, &scope.around)?;
+    if place.is_data && place.whole && !options.adopt {
+        plan.extend(identity::plan(host, &scope.around, &findings)?);
+    }
     // What is seen to already is not mended twice.
     let claimed: BTreeSet<PathBuf> = plan
         .changes
@@ -121,6 +125,14 @@ pub fn plan(
         let in_swap = plan.changes.iter().any(|change| {
             matches!(change.what, What::Rename(_)) && change.path.starts_with(&directory)
         });
+        let is_moved = plan
+            .changes
+            .iter()
+            .any(|change| matches!(change.what, What::Rename(_)) && change.path == directory);
+        if is_moved {
+            // It is looked at under its own name.
+            continue;
+        }
         if is_log_damaged(&own) && !in_swap {
             let salvaged = log(host, target, &own, options, peer.as_deref_mut())?;
             plan.extend(salvaged);

@@ -118,13 +118,21 @@ impl History {
     fn candidates(&self, at: usize) -> Vec<Change> {
         let mut candidates = Vec::new();
         let before = self.neighbour((0..at).rev(), self.id(at));
-        for suspect in [before, Some(at)].into_iter().flatten() {
+        let data_before = self.data_neighbour((0..at).rev(), self.id(at));
+        let other = data_before.filter(|data| before != Some(*data));
+        for suspect in [before, other, Some(at)].into_iter().flatten() {
             let behind = suspect + 1..self.batches.len();
+            let id = self.id(suspect);
             let around = [
-                self.neighbour((0..suspect).rev(), self.id(suspect)),
-                self.neighbour(behind, self.id(suspect)),
+                self.neighbour((0..suspect).rev(), id),
+                self.neighbour(behind.clone(), id),
             ];
-            candidates.extend(self.corrections(suspect, around));
+            // Markers have no sequence.
+            let sequenced = [
+                self.data_neighbour((0..suspect).rev(), id),
+                self.data_neighbour(behind, id),
+            ];
+            candidates.extend(self.corrections(suspect, around, sequenced));
         }
         candidates.extend(self.other_names(at));
         candidates.extend(before.into_iter().flat_map(|before| self.own_names(before)));
@@ -132,7 +140,12 @@ impl History {
         candidates
     }
 
-    fn corrections(&self, at: usize, around: [Option<usize>; 2]) -> Vec<Change> {
+    fn corrections(
+        &self,
+        at: usize,
+        around: [Option<usize>; 2],
+        sequenced: [Option<usize>; 2],
+    ) -> Vec<Change> {
         let header = self.batches[at].header;
         let mut found = Vec::new();
         let mut push = |change: &dyn Fn(&mut Header)| {
@@ -142,7 +155,8 @@ impl History {
                 found.push(Change { at, header });
             }
         };
-        let [before, behind] = around.map(|place| place.map(|place| self.batches[place].header));
+        let header_at = |place: Option<usize>| place.map(|place| self.batches[place].header);
+        let [before, behind] = around.map(header_at);
         for epoch in [before, behind].into_iter().flatten() {
             let epoch = epoch.producer.map(|producer| producer.epoch);
             push(&|header| {
@@ -152,6 +166,7 @@ impl History {
             });
         }
         let span = header.last_offset.get() - header.base_offset.get() + 1;
+        let [before, behind] = sequenced.map(header_at);
         let follows = before.and_then(|before| Some(sequence_after(before.last_sequence()?, 1)));
         let leads = behind
             .and_then(|behind| behind.producer?.base_sequence)
@@ -224,11 +239,151 @@ impl History {
         self.batches[at].header.producer.map(|producer| producer.id)
     }
 
+    fn data_neighbour(
+        &self,
+        places: impl Iterator<Item = usize>,
+        id: Option<ProducerId>,
+    ) -> Option<usize> {
+        let is_data = |place: &usize| !self.batches[*place].header.attributes.is_control();
+        self.neighbour(places.filter(is_data), id)
+    }
+
     fn neighbour(
         &self,
         mut places: impl Iterator<Item = usize>,
         id: Option<ProducerId>,
     ) -> Option<usize> {
         places.find(|place| self.id(*place) == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::batch::{HEADER_SIZE, Producer};
+    use crate::format::{LeaderEpoch, Offset, ProducerEpoch, Timestamp};
+
+    const CONTROL: i16 = 1 << 5;
+
+    /// Five records of a producer, or a marker where there is no sequence.
+    fn batch(base: i64, id: i64, epoch: i16, sequence: Option<i32>, attributes: i16) -> Header {
+        let is_marker = attributes & CONTROL != 0;
+        let records = if is_marker { 1 } else { 5 };
+        Header {
+            base_offset: Offset::new(base),
+            last_offset: Offset::new(base + records - 1),
+            size: HEADER_SIZE,
+            leader_epoch: Some(LeaderEpoch::new(0)),
+            crc: 0,
+            attributes: Attributes::from_bits(attributes),
+            base_timestamp: Some(Timestamp::new(1_700_000_000_000)),
+            max_timestamp: Some(Timestamp::new(1_700_000_000_000)),
+            producer: Some(Producer {
+                id: ProducerId::new(id),
+                epoch: ProducerEpoch::new(epoch),
+                base_sequence: sequence,
+            }),
+            stray_sequence: None,
+            record_count: records as usize,
+        }
+    }
+
+    fn idempotent(sequences: &[i32]) -> Vec<Header> {
+        let batches = sequences.iter().enumerate();
+        batches
+            .map(|(at, sequence)| batch(5 * at as i64, 7, 0, Some(*sequence), 0))
+            .collect()
+    }
+
+    /// Two transactions of a producer.
+    fn transactions() -> Vec<Header> {
+        let marker = TRANSACTIONAL | CONTROL;
+        vec![
+            batch(0, 7, 0, Some(0), TRANSACTIONAL),
+            batch(5, 7, 0, None, marker),
+            batch(6, 7, 0, Some(5), TRANSACTIONAL),
+            batch(11, 7, 0, None, marker),
+            batch(12, 7, 0, Some(10), TRANSACTIONAL),
+            batch(17, 7, 0, None, marker),
+        ]
+    }
+
+    fn reconciled(headers: &[Header]) -> Vec<Header> {
+        let batches = headers.iter().enumerate().map(|(unit, header)| Batch {
+            unit,
+            header: *header,
+            is_behind_loss: false,
+        });
+        let mut history = History {
+            batches: batches.collect(),
+            dense: true,
+        };
+        for _ in 0..MOST_CHANGES {
+            let Some(Change { at, header }) = history.next_change() else {
+                break;
+            };
+            history.batches[at].header = header;
+        }
+        assert!(history.contradictions(None).is_empty(), "{headers:?}");
+        history.batches.iter().map(|batch| batch.header).collect()
+    }
+
+    #[test]
+    fn producers_that_agree_are_left_alone() {
+        let whole = idempotent(&[0, 5, 10, 15]);
+        assert_eq!(reconciled(&whole), whole);
+        assert_eq!(reconciled(&transactions()), transactions());
+    }
+
+    #[test]
+    fn a_flipped_sequence_becomes_what_it_was() {
+        let whole = idempotent(&[0, 5, 10, 15]);
+        for at in 1..whole.len() - 1 {
+            for bit in 0..31 {
+                let mut damaged = whole.clone();
+                let producer = damaged[at].producer.as_mut().unwrap();
+                producer.base_sequence = producer.base_sequence.map(|old| old ^ (1 << bit));
+                if producer.base_sequence == Some(0) {
+                    continue;
+                }
+                assert_eq!(reconciled(&damaged), whole, "batch {at}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn markers_between_batches_do_not_hide_their_sequences() {
+        let whole = transactions();
+        for at in [0, 2] {
+            for bit in 4..31 {
+                let mut damaged = whole.clone();
+                let producer = damaged[at].producer.as_mut().unwrap();
+                producer.base_sequence = producer.base_sequence.map(|old| old ^ (1 << bit));
+                assert_eq!(reconciled(&damaged), whole, "batch {at}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_epoch_becomes_that_of_the_batches_around() {
+        let whole = idempotent(&[0, 5, 10, 15]);
+        for bit in 0..15 {
+            let mut damaged = whole.clone();
+            let producer = damaged[1].producer.as_mut().unwrap();
+            producer.epoch = ProducerEpoch::new(1 << bit);
+            assert_eq!(reconciled(&damaged), whole, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_batch_outside_of_the_open_transaction_comes_into_it() {
+        let whole = [
+            batch(0, 7, 0, Some(0), TRANSACTIONAL),
+            batch(5, 7, 0, Some(5), TRANSACTIONAL),
+            batch(10, 7, 0, None, TRANSACTIONAL | CONTROL),
+        ];
+        let mut damaged = whole;
+        damaged[1].attributes = Attributes::from_bits(0);
+        assert_eq!(reconciled(&damaged), whole);
     }
 }

@@ -98,7 +98,12 @@ struct Gathering<'a, 'p> {
 impl Gathering<'_, '_> {
     fn batch(&mut self, mut unit: Unit) -> Result<()> {
         let checks: Vec<Check> = self.checks_at(&unit).collect();
-        let is_fine = |check: &Check| !matches!(check, Check::InternalTopic | Check::MetadataLog);
+        let is_metadata = self.patient.name.topic == METADATA_TOPIC;
+        let is_fine = |check: &Check| match check {
+            Check::InternalTopic | Check::MetadataLog => false,
+            Check::BatchHeader => !is_metadata,
+            _ => true,
+        };
         if unit.intact && !self.has_unused(&unit) && checks.iter().all(is_fine) {
             self.remains.units.push(unit);
             return Ok(());
@@ -115,6 +120,9 @@ impl Gathering<'_, '_> {
             self.rewritten(&unit, &checks, &bytes)
                 .or_else(|| headers::corrected(&bytes, checks.iter().copied()))
         };
+        if right.is_none() && !checks.iter().all(is_fine) && self.unloadable(&unit, &bytes) {
+            return Ok(());
+        }
         let is_control = unit.header.is_some_and(|h| h.attributes.is_control());
         if right.is_none() && is_control && self.is_wrong(&unit, Check::Record) {
             self.step(&unit, "given up: no reader knows such a control record");
@@ -133,10 +141,41 @@ impl Gathering<'_, '_> {
         Ok(())
     }
 
+    /// Takes out records that no coordinator can load; they would keep it from loading
+    /// those behind them. Whether there are any.
+    fn unloadable(&mut self, unit: &Unit, bytes: &[u8]) -> bool {
+        let topic = &self.patient.name.topic;
+        let Some((right, lost)) = rewritten::without_unloadable(topic, bytes) else {
+            return false;
+        };
+        let place = unit.bytes.clone();
+        let is_one_run = lost.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let mended = holes::unit_of(unit.segment, place.start, place.clone(), &right);
+        match (mended, lost.first(), lost.last()) {
+            (Some(mut mended), Some(first), Some(last)) if is_one_run => {
+                self.step(unit, "left out what no reader can load");
+                mended.bytes = place;
+                mended.lost = Some(*first..*last + 1);
+                mended.mended = Some(right.into_boxed_slice());
+                self.remains.units.push(mended);
+            }
+            _ => {
+                self.step(unit, "given up: no reader can load it");
+                let at = self.remains.units.len();
+                self.remains.lose(at, Claim::of(unit.segment, place));
+            }
+        }
+        true
+    }
+
     /// The batch with its times put right, or without what nobody reads.
     fn rewritten(&self, unit: &Unit, checks: &[Check], bytes: &[u8]) -> Option<Vec<u8>> {
         let is_metadata = self.patient.name.topic == METADATA_TOPIC;
-        let of_metadata = || rewritten::with_one_time(bytes).filter(|_| is_metadata);
+        let of_metadata = || {
+            let right = rewritten::with_one_time(bytes);
+            right.or_else(|| rewritten::with_counted_end(bytes))
+        };
+        let of_metadata = || is_metadata.then(of_metadata).flatten();
         let is_about = |check: Check| checks.contains(&check);
         let is_untimely = is_about(Check::Timestamp) || is_about(Check::BatchHeader);
         let of_base = || rewritten::with_base_time(bytes).filter(|_| is_untimely);

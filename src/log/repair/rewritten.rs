@@ -7,9 +7,12 @@ use crate::format::Timestamp;
 use crate::format::batch::{
     Attributes, Batch, HEADER_SIZE, Header, PREFIX_SIZE, Scratch, UncheckedBatch,
 };
-use crate::format::bytes::{Reader, put_varint};
+use crate::format::bytes::{Reader, put_varint, varint_size};
 use crate::format::compression::{Compression, Compressor};
 use crate::format::legacy::UncheckedEntry;
+use crate::format::metadata::{MetadataRecord, NoOpRecord};
+use crate::log::layout::METADATA_TOPIC;
+use crate::log::verify::can_be_loaded;
 use std::ops::Range;
 
 /// Where the producer stands in a v2 header.
@@ -19,6 +22,7 @@ const BASE_SEQUENCE: Range<usize> = 53..57;
 /// The attribute bits of a v2 header that have a meaning.
 const KNOWN_ATTRIBUTES: i16 = 0x7f;
 const DELETE_HORIZON: i16 = 1 << 6;
+const CODEC: i16 = 7;
 /// Where the attributes of a message of magic 0 and 1 stand.
 const LEGACY_ATTRIBUTES: usize = 17;
 const LEGACY_CRC: Range<usize> = 12..16;
@@ -71,6 +75,74 @@ pub(super) fn with_one_time(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let payload = respelled(payload, |_, _| 0)?;
     with_payload(*batch.header(), &payload)
+}
+
+/// A batch of the metadata log that ends with its last record: each offset has one.
+/// `None` where it does.
+pub(super) fn with_counted_end(bytes: &[u8]) -> Option<Vec<u8>> {
+    let batch = checked(bytes)?;
+    let mut header = *batch.header();
+    let mut scratch = Scratch::new();
+    let last = batch.records(&mut scratch).ok()?.last()?.ok()?.offset;
+    let span = last.get() - header.base_offset.get() + 1;
+    if last == header.last_offset || header.record_count as i64 != span {
+        return None;
+    }
+    header.last_offset = last;
+    Some(amended(bytes, &header))
+}
+
+/// A batch without the records that cannot be loaded, and which those were, counted from
+/// its base offset. In the metadata log, where each offset has a record, those do nothing
+/// instead. `None` where all can be loaded.
+pub(super) fn without_unloadable(topic: &str, bytes: &[u8]) -> Option<(Vec<u8>, Vec<i64>)> {
+    let batch = checked(bytes)?;
+    let mut header = *batch.header();
+    let mut scratch = Scratch::new();
+    let mut bad = Vec::new();
+    for record in batch.records(&mut scratch).ok()? {
+        let record = record.ok()?;
+        if !can_be_loaded(topic, &record) {
+            bad.push(record.offset.get() - header.base_offset.get());
+        }
+    }
+    if bad.is_empty() || header.attributes.is_control() {
+        return None;
+    }
+    let payload = batch.unpacked(&mut scratch).ok()?;
+    let is_bad = |rest: &[u8]| {
+        let delta = Reader::new(rest).varint("offset delta").ok();
+        delta.is_some_and(|delta| bad.contains(&i64::from(delta)))
+    };
+    let mut right = Vec::with_capacity(payload.len());
+    each(payload, |_, delta, rest| match (is_bad(rest), topic) {
+        (false, _) => put(&mut right, delta, rest),
+        (true, METADATA_TOPIC) => put(&mut right, delta, &doing_nothing(rest)),
+        (true, _) => header.record_count -= 1,
+    })?;
+    if header.record_count == 0 {
+        right.clear();
+        header.attributes = Attributes::from_bits(header.attributes.bits() & !CODEC);
+        let mut empty = vec![0; HEADER_SIZE];
+        header.write(&mut empty);
+        return Some((empty, bad));
+    }
+    Some((with_payload(header, &right)?, bad))
+}
+
+/// What stands behind a record's time, of one that does nothing at the same offset.
+fn doing_nothing(rest: &[u8]) -> Vec<u8> {
+    let record = MetadataRecord::NoOp(NoOpRecord::default());
+    let value = record.latest().to_bytes();
+    let value = value.expect("a record without fields can be encoded");
+    let delta = Reader::new(rest).varint("offset delta").unwrap_or(0);
+    let mut out = Vec::new();
+    put_varint(&mut out, i64::from(delta));
+    put_varint(&mut out, -1);
+    put_varint(&mut out, value.len() as i64);
+    out.extend_from_slice(&value);
+    put_varint(&mut out, 0);
+    out
 }
 
 /// A batch without what nobody reads: attribute bits that have no meaning, of the batch
@@ -141,16 +213,20 @@ fn deltas(payload: &[u8]) -> Option<Vec<i64>> {
 /// the time as it was.
 fn respelled(payload: &[u8], delta: impl Fn(usize, i64) -> i64) -> Option<Vec<u8>> {
     let mut right = Vec::with_capacity(payload.len());
-    let mut record = Vec::new();
     each(payload, |at, before, rest| {
-        record.clear();
-        record.push(0);
-        put_varint(&mut record, delta(at, before));
-        record.extend_from_slice(rest);
-        put_varint(&mut right, record.len() as i64);
-        right.extend_from_slice(&record);
+        put(&mut right, delta(at, before), rest)
     })?;
     Some(right)
+}
+
+/// Appends a record with this time. `rest`: what stands behind that.
+fn put(out: &mut Vec<u8>, delta: i64, rest: &[u8]) {
+    const ATTRIBUTES: usize = 1;
+    let length = ATTRIBUTES + varint_size(delta) + rest.len();
+    put_varint(out, length as i64);
+    out.push(0);
+    put_varint(out, delta);
+    out.extend_from_slice(rest);
 }
 
 /// Tells of each record its place, its time, and the bytes behind that.

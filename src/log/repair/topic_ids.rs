@@ -32,11 +32,26 @@ pub fn plan(
     let siblings = siblings(host, data)?;
     for name in partitions {
         let path = PathBuf::from(name.to_string()).join(PARTITION_METADATA);
-        let known = image.and_then(|image| image.topic(&name.topic));
-        let known = known.map(|topic| topic.id);
+        let known = match name.topic.as_str() {
+            METADATA_TOPIC => Some(Uuid::METADATA_TOPIC),
+            topic => image
+                .and_then(|image| image.topic(topic))
+                .map(|topic| topic.id),
+        };
         let why = match read(host, &data.join(&path))? {
-            File::Id(id) => {
-                if let Some(known) = known.filter(|known| *known != id) {
+            File::Id(id, is_current) => {
+                if !is_current {
+                    let bytes = PartitionMetadata::new(known.unwrap_or(id)).to_bytes();
+                    let why = "says a version that there is not";
+                    plan.push(path, What::Write(bytes), Check::PartitionMetadata, why);
+                    continue;
+                }
+                let other = known.filter(|known| *known != id);
+                if let Some(known) = other.filter(|known| is_damaged(id, *known)) {
+                    let bytes = PartitionMetadata::new(known).to_bytes();
+                    let why = "one character of the id is damaged";
+                    plan.push(path, What::Write(bytes), Check::PartitionMetadata, why);
+                } else if let Some(known) = other {
                     plan.left.push(Left {
                         path,
                         check: Check::PartitionMetadata,
@@ -50,11 +65,7 @@ pub fn plan(
             File::Missing => "is missing",
             File::Unreadable => "cannot be read",
         };
-        let id = match name.topic.as_str() {
-            METADATA_TOPIC => Some(Uuid::METADATA_TOPIC),
-            topic => known.or_else(|| siblings.get(topic).copied()),
-        };
-        if let Some(id) = id {
+        if let Some(id) = known.or_else(|| siblings.get(&name.topic).copied()) {
             let bytes = PartitionMetadata::new(id).to_bytes();
             plan.push(path, What::Write(bytes), Check::PartitionMetadata, why);
         } else if !siblings.is_empty() || why == "cannot be read" {
@@ -78,7 +89,7 @@ fn siblings(host: &dyn Host, data: &Path) -> Result<BTreeMap<String, Uuid>> {
         let name = entry.name.to_str().and_then(TopicPartition::from_directory);
         if entry.kind == Kind::Directory
             && let Some(name) = name
-            && let File::Id(id) = read(host, &data.join(&entry.name).join(PARTITION_METADATA))?
+            && let File::Id(id, _) = read(host, &data.join(&entry.name).join(PARTITION_METADATA))?
         {
             *votes.entry(name.topic).or_default().entry(id).or_default() += 1;
         }
@@ -93,17 +104,28 @@ fn siblings(host: &dyn Host, data: &Path) -> Result<BTreeMap<String, Uuid>> {
         .collect())
 }
 
+/// Whether an id is another one with one character changed. Two that were drawn differ
+/// in nearly all of them.
+fn is_damaged(id: Uuid, known: Uuid) -> bool {
+    let (id, known) = (id.to_string(), known.to_string());
+    let differing = id.chars().zip(known.chars()).filter(|(a, b)| a != b);
+    id.len() == known.len() && differing.count() == 1
+}
+
 enum File {
     Missing,
     Unreadable,
-    Id(Uuid),
+    /// And whether the file has the version that there is.
+    Id(Uuid, bool),
 }
 
 fn read(host: &dyn Host, path: &Path) -> Result<File> {
     match host.read(path, MOST_SMALL_FILE) {
         Ok(bytes) => {
             let found = PartitionMetadata::parse(&bytes);
-            Ok(found.map_or(File::Unreadable, |found| File::Id(found.topic_id)))
+            Ok(found.map_or(File::Unreadable, |found| {
+                File::Id(found.topic_id, found.version == 0)
+            }))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(File::Missing),
         Err(error) if error.kind() == ErrorKind::FileTooLarge => Ok(File::Unreadable),

@@ -16,6 +16,7 @@ pub mod observer;
 pub mod pass;
 pub mod surroundings;
 
+pub(crate) use beside::can_be_loaded;
 pub use finding::{Check, Finding, Severity};
 pub use manifest::{Manifest, Walked};
 pub use observer::{End, Hole, Observer, Report, Seen};

@@ -18,6 +18,8 @@ use std::path::PathBuf;
 const PARTITIONS: [&str; 5] = ["partition", "kept", "mended", "lost", "duplicates"];
 /// The columns of the changes, where rows are wanted.
 const CHANGES: [&str; 4] = ["change", "path", "check", "why"];
+/// The version of what `--undo --json` prints: the first had room for one directory.
+const UNDONE_VERSION: u32 = 2;
 /// Columns of a note, of the 80 of a terminal.
 const NOTE_WIDTH: usize = 70;
 /// Steps shown of each partition.
@@ -62,7 +64,7 @@ pub(super) fn undone(undone: &[Undone]) -> Result<()> {
         })
     };
     let value = json!({
-        "version": 1,
+        "version": UNDONE_VERSION,
         "undone": undone.iter().map(one).collect::<Vec<_>>(),
     });
     print(format!("{value:#}\n").as_bytes())

@@ -143,7 +143,11 @@ impl Evidence {
         told: &mut Vec<String>,
     ) -> MetaProperties {
         let old = self.meta.as_ref();
-        let cluster = old.and_then(|meta| meta.cluster_id.clone());
+        let is_of_id = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let cluster = old
+            .and_then(|meta| meta.cluster_id.clone())
+            .filter(|id| id.chars().all(is_of_id));
+        let is_told = cluster.is_some();
         let cluster = cluster.unwrap_or_else(|| {
             let id = draw().to_string();
             told.push(format!("the cluster's id is not known: it becomes {id}"));
@@ -163,7 +167,7 @@ impl Evidence {
             .or(registered.filter(|id| !is_reserved(*id)))
             .unwrap_or_else(draw);
         match old {
-            Some(old) if old.version == MetaVersion::V1 => {
+            Some(old) if old.version == MetaVersion::V1 && is_told => {
                 let mut meta = old.clone();
                 meta.directory_id = Some(directory);
                 meta

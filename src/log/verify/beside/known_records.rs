@@ -10,7 +10,6 @@
 
 use super::Report;
 use super::partition::Partition;
-use crate::format::Timestamp;
 use crate::format::any_batch::{AnyBatch, AnyScratch};
 use crate::format::batch::{HEADER_SIZE, Header, Prefix};
 use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
@@ -20,6 +19,7 @@ use crate::format::metadata::VersionedRecord;
 use crate::format::record::Record;
 use crate::format::share_group_state::{ShareStateRecordKey, ShareStateRecordValue};
 use crate::format::transaction_state::{TransactionRecordKey, TransactionRecordValue};
+use crate::format::{FormatError, Timestamp};
 use crate::log::layout::{
     METADATA_TOPIC, OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, Suffix, TRANSACTIONS_TOPIC,
 };
@@ -170,56 +170,71 @@ pub(super) fn of_metadata(
     fault(expected, error.to_string())
 }
 
-fn of_group(record: &Record<'_>, partition: &Partition) -> Option<Fault> {
-    let key = match key_of(record, GroupRecordKey::decode) {
-        Ok(key) => key,
-        Err(fault) => return Some(fault),
-    };
-    if let Some(error) = record
-        .value
-        .and_then(|value| GroupRecordValue::decode(key.kind(), value).err())
-    {
-        return Some(("a value that fits the key".to_owned(), error.to_string()));
+/// Whether the coordinator, or KRaft, can load a record of this topic that is not a
+/// control record. Those of other topics nobody but their readers can judge.
+pub(crate) fn can_be_loaded(topic: &str, record: &Record<'_>) -> bool {
+    match topic {
+        METADATA_TOPIC => of_metadata(record, false, record.timestamp).is_none(),
+        OFFSETS_TOPIC => group(record).is_ok(),
+        TRANSACTIONS_TOPIC => transaction(record).is_ok(),
+        SHARE_GROUPS_TOPIC => share_group(record).is_ok(),
+        _ => true,
     }
-    in_place(key.group()?, partition)
+}
+
+fn of_group(record: &Record<'_>, partition: &Partition) -> Option<Fault> {
+    match group(record) {
+        Ok(key) => in_place(key.group()?, partition),
+        Err(fault) => Some(fault),
+    }
+}
+
+fn group(record: &Record<'_>) -> Result<GroupRecordKey, Fault> {
+    let key = key_of(record, GroupRecordKey::decode)?;
+    let value = record.value;
+    fits(value.and_then(|value| GroupRecordValue::decode(key.kind(), value).err()))?;
+    Ok(key)
+}
+
+/// Whether a value fits its key.
+fn fits(error: Option<FormatError>) -> Result<(), Fault> {
+    error.map_or(Ok(()), |error| {
+        Err(("a value that fits the key".to_owned(), error.to_string()))
+    })
 }
 
 fn of_transaction(record: &Record<'_>, partition: &Partition) -> Option<Fault> {
-    let key = match key_of(record, TransactionRecordKey::decode) {
-        Ok(key) => key,
-        Err(fault) => return Some(fault),
-    };
-    if let Some(error) = record
-        .value
-        .and_then(|value| TransactionRecordValue::decode(key.kind(), value).err())
-    {
-        return Some(("a value that fits the key".to_owned(), error.to_string()));
-    }
-    match &key {
-        TransactionRecordKey::Transaction(key) => in_place(&key.transactional_id, partition),
-        TransactionRecordKey::Unknown { .. } => None,
+    match transaction(record) {
+        Ok(TransactionRecordKey::Transaction(key)) => in_place(&key.transactional_id, partition),
+        Ok(TransactionRecordKey::Unknown { .. }) => None,
+        Err(fault) => Some(fault),
     }
 }
 
+fn transaction(record: &Record<'_>) -> Result<TransactionRecordKey, Fault> {
+    let key = key_of(record, TransactionRecordKey::decode)?;
+    let value = record.value;
+    fits(value.and_then(|value| TransactionRecordValue::decode(key.kind(), value).err()))?;
+    Ok(key)
+}
+
 fn of_share_group(record: &Record<'_>, partition: &Partition) -> Option<Fault> {
-    let key = match key_of(record, ShareStateRecordKey::decode) {
-        Ok(key) => key,
-        Err(fault) => return Some(fault),
-    };
-    if let Some(error) = record
-        .value
-        .and_then(|value| ShareStateRecordValue::decode(key.kind(), value).err())
-    {
-        return Some(("a value that fits the key".to_owned(), error.to_string()));
-    }
-    match &key {
-        ShareStateRecordKey::Snapshot(key) | ShareStateRecordKey::Update(key) => {
+    match share_group(record) {
+        Ok(ShareStateRecordKey::Snapshot(key) | ShareStateRecordKey::Update(key)) => {
             // `SharePartitionKey.asCoordinatorKey`.
             let id = format!("{}:{}:{}", key.group_id, key.topic_id, key.partition);
             in_place(&id, partition)
         }
-        ShareStateRecordKey::Unknown { .. } => None,
+        Ok(ShareStateRecordKey::Unknown { .. }) => None,
+        Err(fault) => Some(fault),
     }
+}
+
+fn share_group(record: &Record<'_>) -> Result<ShareStateRecordKey, Fault> {
+    let key = key_of(record, ShareStateRecordKey::decode)?;
+    let value = record.value;
+    fits(value.and_then(|value| ShareStateRecordValue::decode(key.kind(), value).err()))?;
+    Ok(key)
 }
 
 fn key_of<K>(

@@ -40,6 +40,8 @@ mod quorum;
 mod time_index;
 mod txn_index;
 
+pub(crate) use known_records::can_be_loaded;
+
 use super::observer::{End, Hole, Seen};
 use super::{Context, Observer, Report, Surroundings};
 use crate::format::Offset;
