@@ -380,10 +380,11 @@ mod tests {
         let whole = [
             batch(0, 7, 0, Some(0), TRANSACTIONAL),
             batch(5, 7, 0, Some(5), TRANSACTIONAL),
-            batch(10, 7, 0, None, TRANSACTIONAL | CONTROL),
+            batch(10, 7, 0, Some(10), TRANSACTIONAL),
+            batch(15, 7, 0, None, TRANSACTIONAL | CONTROL),
         ];
         let mut damaged = whole;
-        damaged[1].attributes = Attributes::from_bits(0);
+        damaged[2].attributes = Attributes::from_bits(0);
         assert_eq!(reconciled(&damaged), whole);
     }
 }
