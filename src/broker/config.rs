@@ -1,5 +1,6 @@
 //! What a server is told: under Kafka's names, from `server.properties` and `-X`.
 
+use super::groups::GroupSettings;
 use crate::format::NodeId;
 use crate::format::broker_config;
 use crate::format::properties::Properties;
@@ -50,6 +51,8 @@ pub struct BrokerConfig {
     pub offsets_partitions: i32,
     /// `offsets.topic.segment.bytes`.
     pub offsets_segment_bytes: i32,
+    /// `group.*`, `offset.metadata.max.bytes` and `offsets.retention.*`.
+    pub(crate) groups: GroupSettings,
     /// Everything that was set, under Kafka's names.
     pub set: BTreeMap<String, String>,
 }
@@ -75,6 +78,7 @@ impl Default for BrokerConfig {
             fetch_sessions: 1000,
             offsets_partitions: 50,
             offsets_segment_bytes: 100 << 20,
+            groups: GroupSettings::default(),
             set: BTreeMap::new(),
         }
     }
@@ -145,6 +149,7 @@ impl BrokerConfig {
                 if let Some(key) = broker_config::key(name) {
                     key.check(value)?;
                 }
+                self.groups.set(name, value)?;
             }
         }
         self.set.insert(name.to_owned(), value.to_owned());

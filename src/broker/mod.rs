@@ -11,6 +11,7 @@
 mod config;
 mod connection;
 mod fetch;
+mod groups;
 mod handlers;
 mod metrics;
 mod produce;
@@ -35,6 +36,7 @@ use fetch::Sessions;
 use replica::Replica;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -52,9 +54,11 @@ pub(crate) struct Broker {
     /// The means to change metadata and to open partitions.
     session: Mutex<Session>,
     image: RwLock<Arc<Image>>,
+    metadata_end: AtomicI64,
     replicas: RwLock<HashMap<TopicPartition, Arc<Replica>>>,
     producer_ids: Mutex<std::ops::Range<i64>>,
     fetch_sessions: Sessions,
+    groups: groups::Coordinators,
     buffers: connection::Buffers,
     counters: metrics::Counters,
     /// Becomes true when the server stops.
@@ -85,10 +89,12 @@ impl Broker {
             node,
             cluster_id: session.meta().cluster_id.clone().unwrap_or_default(),
             image: RwLock::new(Arc::new(session.image().clone())),
+            metadata_end: AtomicI64::new(session.metadata_end().get() - 1),
             session: Mutex::new(session),
             replicas: RwLock::default(),
             producer_ids: Mutex::new(0..0),
             fetch_sessions: sessions,
+            groups: groups::Coordinators::default(),
             buffers: connection::Buffers::default(),
             counters: metrics::Counters::default(),
             config,
@@ -103,7 +109,7 @@ impl Broker {
 
     /// The offset behind the last metadata record that counts here.
     pub(crate) fn metadata_end(&self) -> i64 {
-        self.session().metadata_end().get() - 1
+        self.metadata_end.load(Ordering::Acquire)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -122,6 +128,8 @@ impl Broker {
         // Even a change that failed may have got as far as the log.
         let image = Arc::new(session.image().clone());
         *self.image.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&image);
+        let end = session.metadata_end().get() - 1;
+        self.metadata_end.store(end, Ordering::Release);
         drop(session);
         for replica in self.open_replicas() {
             replica.configure(&image, self.node, &self.config.set);

@@ -151,8 +151,13 @@ async fn serve(
         accepting.spawn(metrics::serve(broker, listener, stopped.clone()));
     }
     accepting.spawn(upkeep::run(Arc::clone(broker), stopped.clone()));
+    let timer = {
+        let (broker, stop) = (Arc::clone(broker), stopped.clone());
+        tokio::spawn(async move { broker.keep_group_time(stop).await })
+    };
     stop.await;
     let _ = stopping.send(true);
+    let _ = timer.await;
     let all_done = async { while accepting.join_next().await.is_some() {} };
     if tokio::time::timeout(LONGEST_STOP, all_done).await.is_err() {
         accepting.shutdown().await;

@@ -8,6 +8,8 @@ mod cluster;
 mod configs;
 mod features;
 mod find_coordinator;
+mod group_offsets;
+mod groups;
 mod log_dirs;
 mod metadata;
 mod offsets;
@@ -32,7 +34,6 @@ pub(super) struct Call<'a> {
     /// On which listener it came.
     pub(super) listener: usize,
     /// From whom.
-    #[allow(dead_code, reason = "groups and quotas ask for it")]
     pub(super) peer: SocketAddr,
 }
 
@@ -83,7 +84,15 @@ pub(super) const SERVED: &[ApiKey] = &[
     ApiKey::Fetch,
     ApiKey::ListOffsets,
     ApiKey::Metadata,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
     ApiKey::FindCoordinator,
+    ApiKey::JoinGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
@@ -103,9 +112,11 @@ pub(super) const SERVED: &[ApiKey] = &[
     ApiKey::ExpireDelegationToken,
     ApiKey::DescribeDelegationToken,
     ApiKey::ElectLeaders,
+    ApiKey::DeleteGroups,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::AlterPartitionReassignments,
     ApiKey::ListPartitionReassignments,
+    ApiKey::OffsetDelete,
     ApiKey::DescribeClientQuotas,
     ApiKey::AlterClientQuotas,
     ApiKey::DescribeUserScramCredentials,
@@ -115,6 +126,8 @@ pub(super) const SERVED: &[ApiKey] = &[
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
     ApiKey::UnregisterBroker,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
     ApiKey::AddRaftVoter,
@@ -137,6 +150,18 @@ pub(super) async fn dispatch(call: &Call<'_>, body: &mut [u8]) -> Outcome {
         ApiKey::OffsetForLeaderEpoch => call.handle(body, offsets::for_leader_epoch),
         ApiKey::Metadata => call.handle_slow(body, metadata::metadata),
         ApiKey::FindCoordinator => call.handle_slow(body, find_coordinator::find_coordinator),
+        ApiKey::JoinGroup => groups::join(call, body).await,
+        ApiKey::SyncGroup => groups::sync(call, body).await,
+        ApiKey::Heartbeat => call.handle_slow(body, groups::heartbeat),
+        ApiKey::LeaveGroup => call.handle_slow(body, groups::leave),
+        ApiKey::ConsumerGroupHeartbeat => call.handle_slow(body, groups::consumer_heartbeat),
+        ApiKey::ListGroups => call.handle_slow(body, groups::list),
+        ApiKey::DescribeGroups => call.handle_slow(body, groups::describe),
+        ApiKey::ConsumerGroupDescribe => call.handle_slow(body, groups::describe_consumer),
+        ApiKey::DeleteGroups => call.handle_slow(body, groups::delete),
+        ApiKey::OffsetCommit => call.handle_slow(body, group_offsets::commit),
+        ApiKey::OffsetFetch => call.handle_slow(body, group_offsets::fetch),
+        ApiKey::OffsetDelete => call.handle_slow(body, group_offsets::delete),
         ApiKey::InitProducerId => call.handle_slow(body, producer_id::init),
         ApiKey::CreateTopics => call.handle_slow(body, topics::create),
         ApiKey::DeleteTopics => call.handle_slow(body, topics::delete),

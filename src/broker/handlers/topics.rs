@@ -246,6 +246,9 @@ fn delete_one(call: &Call<'_>, name: Option<String>, id: Uuid) -> DeletableTopic
         };
     };
     let outcome = call.broker.delete_topic(&found);
+    if outcome.is_ok() {
+        call.broker.forget_offsets_of(&found, topic_id);
+    }
     let (error_code, error_message) = match outcome {
         Ok(()) => (0, None),
         Err(error) => (error_code(&error).code(), Some(error.to_string())),

@@ -1,6 +1,6 @@
 //! When members are given up.
 
-use std::collections::{BTreeSet, HashMap};
+use crate::coordinator::timers::Timers;
 use std::sync::Arc;
 
 /// What a member has to do in time.
@@ -51,48 +51,34 @@ pub struct Waiting {
 
 /// The deadlines of all members of all groups.
 #[derive(Debug, Clone, Default)]
-pub struct Deadlines {
-    by_member: HashMap<Waiting, i64>,
-    by_time: BTreeSet<(i64, Waiting)>,
-}
+pub struct Deadlines(Timers<Waiting>);
 
 impl Deadlines {
-    /// Takes a change of a member of `group_id` in. Takes the logarithm of the number of
-    /// deadlines.
+    /// Takes a change of a member of `group_id` in.
     pub fn change(&mut self, group_id: &Arc<str>, change: DeadlineChange, now_ms: i64) {
         let waiting = Waiting {
             group_id: Arc::clone(group_id),
             member_id: change.member_id,
             wait: change.wait,
         };
-        let after_ms = match change.to {
-            Deadline::InUnlessSet(_) if self.by_member.contains_key(&waiting) => return,
-            Deadline::In(after_ms) | Deadline::InUnlessSet(after_ms) => Some(after_ms),
-            Deadline::None => None,
-        };
-        if let Some(old) = self.by_member.remove(&waiting) {
-            self.by_time.remove(&(old, waiting.clone()));
-        }
-        if let Some(after_ms) = after_ms {
-            let due_ms = now_ms.saturating_add(i64::from(after_ms.max(0)));
-            self.by_member.insert(waiting.clone(), due_ms);
-            self.by_time.insert((due_ms, waiting));
+        match change.to {
+            Deadline::InUnlessSet(_) if self.0.contains(&waiting) => {}
+            Deadline::In(after_ms) | Deadline::InUnlessSet(after_ms) => {
+                let due_ms = now_ms.saturating_add(i64::from(after_ms.max(0)));
+                self.0.set(waiting, due_ms);
+            }
+            Deadline::None => self.0.cancel(&waiting),
         }
     }
 
     /// The moment of the next deadline, in milliseconds since 1970.
     pub fn next_ms(&self) -> Option<i64> {
-        self.by_time.first().map(|(due_ms, _)| *due_ms)
+        self.0.next_ms()
     }
 
     /// Takes one out that is due.
     pub fn pop_due(&mut self, now_ms: i64) -> Option<Waiting> {
-        if self.next_ms()? > now_ms {
-            return None;
-        }
-        let (_, waiting) = self.by_time.pop_first()?;
-        self.by_member.remove(&waiting);
-        Some(waiting)
+        self.0.pop_due(now_ms)
     }
 }
 

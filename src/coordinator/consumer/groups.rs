@@ -309,6 +309,13 @@ impl ConsumerGroups {
         Ok(records)
     }
 
+    /// What deletes a group without members once it is replayed; nothing if there is none
+    /// of that id.
+    pub fn tombstones(&self, group_id: &str) -> Vec<Record> {
+        let group = self.get(group_id);
+        group.map_or_else(Vec::new, |group| records::no_group(group, &[]))
+    }
+
     /// A group for `ConsumerGroupDescribe`.
     pub fn describe(&self, group_id: &str, context: Context<'_>) -> DescribedGroup {
         match self.get(group_id) {

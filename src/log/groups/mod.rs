@@ -9,12 +9,14 @@ mod members;
 mod offsets;
 mod read;
 mod share;
+mod walk;
 
 pub use change::{Change, apply};
 pub use members::{Assigned, Kind, Member};
 pub use offsets::{Committed, Pending};
 pub use read::{Groups, read};
 pub use share::Shared;
+pub use walk::{GroupEvent, replay};
 
 use super::layout::TopicPartition;
 use crate::format::ProducerId;

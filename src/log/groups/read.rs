@@ -3,10 +3,10 @@
 use super::members::{Kind, Names};
 use super::offsets::{commit, end_transaction};
 use super::share::Shared;
+use super::walk::{self, Step};
 use super::{Committed, Group};
 use crate::format::any_batch::AnyScratch;
-use crate::format::batch::{Header, PREFIX_SIZE, UncheckedBatch};
-use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue};
+use crate::format::consumer_offsets::GroupRecordKey;
 use crate::format::record::Record;
 use crate::format::share_group_state::{ShareStateRecordKey, ShareStateRecordValue};
 use crate::format::{Offset, ProducerId};
@@ -14,7 +14,6 @@ use crate::host::Host;
 use crate::log::error::{LogError, Result};
 use crate::log::image::Image;
 use crate::log::layout::{OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, TopicPartition};
-use crate::log::partition::marker_of;
 use crate::log::sweep::{self, Skipped, Swept};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -130,36 +129,23 @@ struct Reader<'a> {
 
 impl sweep::Visit for Reader<'_> {
     fn batch(&mut self, swept: &Swept<'_>) -> crate::format::Result<ControlFlow<()>> {
-        let bytes = swept.found.bytes;
-        let header = (bytes[PREFIX_SIZE - 1] == 2)
-            .then(|| Header::parse(bytes))
-            .transpose()?;
-        let producer = header.as_ref().and_then(|header| header.producer);
-        let attributes = header.as_ref().map(|header| header.attributes);
-        if attributes.is_some_and(|attributes| attributes.is_control()) {
-            let marker = marker_of(&UncheckedBatch::parse(bytes)?);
-            if let (Some((commit, _)), Some(producer)) = (marker, producer) {
-                end_transaction(&mut self.part.groups, producer.id, commit);
+        let (part, name, names) = (&mut self.part, self.name, &self.names);
+        walk::batch(swept, &mut self.scratch, &mut |step| match step {
+            Step::Marker(producer, committed) => {
+                end_transaction(&mut part.groups, producer, committed);
             }
-            return Ok(ControlFlow::Continue(()));
-        }
-        let open = attributes
-            .is_some_and(|attributes| attributes.is_transactional())
-            .then(|| producer.map(|producer| producer.id))
-            .flatten();
-        for record in swept.batch.records(&mut self.scratch)? {
-            let record = record?;
-            let taken = if self.name.topic == SHARE_GROUPS_TOPIC {
-                self.part.share(&record, &self.names)
-            } else {
-                let number = self.name.partition;
-                self.part.record(number, &record, open, &self.names)
-            };
-            if let Err(error) = taken {
-                let skipped = Skipped::of_record(swept, Some(record.offset), error);
-                self.part.skipped.push(skipped);
+            Step::Record(record, open) => {
+                let taken = if name.topic == SHARE_GROUPS_TOPIC {
+                    part.share(record, names)
+                } else {
+                    part.record(name.partition, record, open, names)
+                };
+                if let Err(error) = taken {
+                    let skipped = Skipped::of_record(swept, Some(record.offset), error);
+                    part.skipped.push(skipped);
+                }
             }
-        }
+        })?;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -176,21 +162,11 @@ impl Part {
         producer: Option<ProducerId>,
         names: &Names<'_>,
     ) -> crate::format::Result<()> {
-        let Some(key) = record.key else {
+        let Some((key, value)) = walk::decode(record)? else {
             self.unknown += 1;
             return Ok(());
         };
-        let key = GroupRecordKey::decode(key)?;
-        let value = record
-            .value
-            .map(|value| GroupRecordValue::decode(key.kind(), value))
-            .transpose()?
-            .map(|value| value.value);
-        let unknown = matches!(value, Some(GroupRecordValue::Unknown { .. }));
-        let Some(name) = key.group().filter(|_| !unknown) else {
-            self.unknown += 1;
-            return Ok(());
-        };
+        let name = key.group().unwrap_or_default();
         let group = self.groups.entry(name.to_owned()).or_default();
         group.partition = partition;
         match key {
