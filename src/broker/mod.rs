@@ -259,6 +259,8 @@ impl Broker {
 
     /// Gives the directory back as a clean stop leaves it. No connection is left.
     fn close(self) -> Result<()> {
+        // Coordinators hold their partitions, too.
+        drop(self.groups);
         let replicas = self
             .replicas
             .into_inner()
