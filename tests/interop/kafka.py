@@ -100,12 +100,14 @@ def java(main, *args, stdin=None, check=True, level="ERROR", timeout=120):
 class Kafka:
     """A broker and controller in one process on one data directory."""
 
-    def __init__(self, data, work, settings=None, dynamic=False):
-        """`dynamic`: the voters are in the metadata log, not in `server.properties`."""
+    def __init__(self, data, work, settings=None, dynamic=False, port=None):
+        """`dynamic`: the voters are in the metadata log, not in `server.properties`. Without a
+        `port` it gets another one at every start."""
         self.data = Path(data)
         self.work = Path(work)
         self.settings = settings or {}
         self.dynamic = dynamic
+        self.fixed_port = port
         self.process = None
         self.runs = 0
 
@@ -151,7 +153,7 @@ class Kafka:
 
     def configure(self):
         """Writes `server.properties` with ports that are free now."""
-        self.port, controller = free_port(), free_port()
+        self.port, controller = self.fixed_port or free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         address = f"127.0.0.1:{controller}"
         properties = {

@@ -23,7 +23,7 @@ class Serve(kafka.Kafka):
         said, says = os.pipe()
         with open(self.log_file, "wb") as out:
             self.process = subprocess.Popen(
-                [ottla.BIN / "ottla-serve", self.data, "--listen", "127.0.0.1:0", "--ready-fd", str(says),
+                [ottla.BIN / "ottla-serve", self.data, "--listen", f"127.0.0.1:{self.fixed_port or 0}", "--ready-fd", str(says),
                  *self.configure()],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, pass_fds=[says])
         os.close(says)
