@@ -87,6 +87,13 @@ pub trait Host: Send + Sync {
     /// Fills the buffer with random bytes.
     fn random(&self, buffer: &mut [u8]);
 
+    /// As [`Host::open`], for one of very many files that are used now and then: only
+    /// some of them take up a descriptor. It is not to be locked, and every use may
+    /// fail as opening does.
+    fn open_seldom(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        self.open(path, how)
+    }
+
     /// Raises the number of files that may be open as far as the system lets it;
     /// how many that is.
     fn raise_open_files(&self) -> u64 {

@@ -6,6 +6,8 @@
 //!   the bytes back, not the times.
 //! - This is the only file of the library with `unsafe` code.
 
+mod seldom;
+
 use super::{Entry, File, Host, Kind, Lock, LockRange, Mapping, Open, Stat, Wait, Watch};
 use std::fs;
 use std::io;
@@ -24,21 +26,11 @@ struct RealFile(fs::File);
 
 impl Host for RealHost {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
-        let mut options = fs::OpenOptions::new();
-        options.read(true).write(how != Open::Read);
-        match how {
-            Open::Read | Open::Write => {}
-            Open::Create => {
-                options.create(true);
-            }
-            Open::CreateNew => {
-                options.create_new(true);
-            }
-            Open::Truncate => {
-                options.create(true).truncate(true);
-            }
-        }
-        Ok(Arc::new(RealFile(options.open(path)?)))
+        Ok(Arc::new(RealFile::open(path, how)?))
+    }
+
+    fn open_seldom(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(seldom::Seldom::open(path, how)?))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -193,6 +185,26 @@ fn since_1970(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+impl RealFile {
+    fn open(path: &Path, how: Open) -> io::Result<Self> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(how != Open::Read);
+        match how {
+            Open::Read | Open::Write => {}
+            Open::Create => {
+                options.create(true);
+            }
+            Open::CreateNew => {
+                options.create_new(true);
+            }
+            Open::Truncate => {
+                options.create(true).truncate(true);
+            }
+        }
+        Ok(Self(options.open(path)?))
     }
 }
 

@@ -78,14 +78,15 @@ pub struct Partition {
     name: TopicPartition,
     config: SegmentConfig,
     epoch: LeaderEpoch,
-    lock: Arc<dyn File>,
+    /// None where the partition is held.
+    lock: Option<Arc<dyn File>>,
     active: ActiveSegment,
     epochs: LeaderEpochs,
     producers: ProducerStates,
     unsynced: BTreeSet<Offset>,
     sync_failed: bool,
     is_stale: bool,
-    /// No other process appends: the lock is held for good.
+    /// No other process appends.
     is_sole: bool,
     epochs_unsynced: bool,
     directory_unsynced: bool,
@@ -119,7 +120,7 @@ impl Partition {
             name,
             config,
             epoch,
-            lock,
+            lock: Some(lock),
             active,
             epochs,
             producers: ProducerStates::default(),
@@ -162,12 +163,12 @@ impl Partition {
         &self.producers
     }
 
-    /// Keeps the partition's lock until it is dropped, so that an append asks for no
-    /// lock and looks at no file: for a server.
+    /// From here on an append asks for no lock and looks at no file: for a server, which
+    /// has the data directory to itself.
     pub fn hold(&mut self) -> Result<()> {
-        take(&self.lock, &self.directory.join(PARTITION_METADATA))?;
-        self.catch_up()?;
+        self.refresh()?;
         self.is_sole = true;
+        self.lock = None;
         Ok(())
     }
 
@@ -343,7 +344,9 @@ impl Partition {
             self.is_stale |= matches!(outcome, Err(LogError::Io { .. }));
             return outcome;
         }
-        take(&self.lock, &self.directory.join(PARTITION_METADATA))?;
+        if let Some(lock) = &self.lock {
+            take(lock, &self.directory.join(PARTITION_METADATA))?;
+        }
         let outcome = self.catch_up().and_then(|()| work(self));
         // Half of what was done may be known here: the next one looks again.
         self.is_stale |= matches!(outcome, Err(LogError::Io { .. }));
@@ -368,7 +371,10 @@ impl Partition {
     }
 
     fn release(&self) -> Result<()> {
-        self.lock.unlock(APPEND).map_err(LogError::io(
+        let Some(lock) = &self.lock else {
+            return Ok(());
+        };
+        lock.unlock(APPEND).map_err(LogError::io(
             "unlock",
             &self.directory.join(PARTITION_METADATA),
         ))

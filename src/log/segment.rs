@@ -181,7 +181,7 @@ struct IndexEnd<const SIZE: usize> {
 impl<const SIZE: usize> IndexEnd<SIZE> {
     fn open(host: &dyn Host, path: PathBuf) -> Result<Self> {
         let file = host
-            .open(&path, Open::Create)
+            .open_seldom(&path, Open::Create)
             .map_err(LogError::io("open", &path))?;
         let mut end = Self {
             file,

@@ -5,6 +5,8 @@
 //!
 //! Each test prints its seed; `OTTLA_HOSTILE_SEED=N` runs one again.
 
+#[path = "../support/server.rs"]
+mod process;
 mod requests;
 mod server;
 
@@ -14,7 +16,7 @@ use ottla::format::compression::{Codec, Compression, Compressor};
 use ottla::format::record::Headers;
 use ottla::protocol::{ApiKey, ErrorCode};
 use requests::{Random, Requests, frame};
-use server::Server;
+use server::{Attack as _, Server};
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -32,7 +34,7 @@ fn random(test: &str) -> Random {
 #[test]
 fn requests_of_every_api_and_version_harm_nobody() {
     let mut random = random("requests");
-    let mut server = Server::start();
+    let mut server = Server::start(&["offsets.topic.num.partitions=1"]);
     let friend = server.friend();
     let mut answered = 0;
     for api in ApiKey::ALL {
@@ -56,7 +58,7 @@ fn requests_of_every_api_and_version_harm_nobody() {
 #[test]
 fn frames_that_lie_end_the_connection_with_a_reason() {
     let mut random = random("frames");
-    let server = Server::start();
+    let server = Server::start(&["offsets.topic.num.partitions=1"]);
     let friend = server.friend();
     for length in [i32::MIN, -1, 0, 7, 104_857_601, i32::MAX] {
         let mut stream = server.connect();
@@ -100,7 +102,7 @@ fn frames_that_lie_end_the_connection_with_a_reason() {
 
 #[test]
 fn bombs_are_not_unpacked() {
-    let mut server = Server::start();
+    let mut server = Server::start(&["offsets.topic.num.partitions=1"]);
     let friend = server.friend();
     server.create_topic("bombs");
     let mut builder = BatchBuilder::default();
