@@ -274,7 +274,10 @@ impl Replica {
             return Ok((ends, None));
         }
         let (active, active_file, active_size) = state.log.active();
-        let near = state.recent_batch(from);
+        // An append that failed may have begun another segment.
+        let near = state
+            .recent_batch(from)
+            .filter(|near| near.segment == active);
         let active_file = Arc::clone(active_file);
         let view = Arc::clone(&state.view);
         drop(state);
