@@ -8,15 +8,13 @@
 use super::Broker;
 use super::handlers::{Call, Outcome, dispatch};
 use super::reply::Reply;
-use crate::host::send_file;
+use super::stream::Stream;
 use crate::log::validate::Validator;
 use crate::protocol::RequestHeader;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -68,14 +66,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// Serves a connection until the client leaves, the server stops, or one of them does
 /// what it may not.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     broker: Arc<Broker>,
     peer: SocketAddr,
     listener: usize,
     stop: watch::Receiver<bool>,
 ) {
     // Responses are whole when they are written: nothing is gained by waiting.
-    let _ = stream.set_nodelay(true);
+    stream.hurry();
     let counters = Arc::clone(&broker);
     let mut connection = Connection {
         inbox: Inbox::new(Arc::clone(&broker)),
@@ -104,7 +102,7 @@ fn is_hang_up(error: &io::Error) -> bool {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     broker: Arc<Broker>,
     peer: SocketAddr,
     listener: usize,
@@ -200,12 +198,7 @@ impl Connection {
             written = *at;
             let (mut position, mut left) = (slice.position, slice.length);
             while left > 0 {
-                let sent = self
-                    .stream
-                    .async_io(Interest::WRITABLE, || {
-                        send_file(&*slice.file, &self.stream, position, left)
-                    })
-                    .await?;
+                let sent = self.stream.send_file(&*slice.file, position, left).await?;
                 if sent == 0 {
                     return Err(io::Error::other(
                         "a segment became shorter while it was sent",
@@ -279,7 +272,7 @@ impl Inbox {
     }
 
     /// Reads what there is, with room for `needed` bytes from the start of the frame.
-    fn fill(&mut self, stream: &TcpStream, needed: usize) -> io::Result<usize> {
+    fn fill(&mut self, stream: &Stream, needed: usize) -> io::Result<usize> {
         if self.bytes.is_empty() {
             self.bytes = self.broker.buffers.take();
         }

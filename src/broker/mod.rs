@@ -18,6 +18,7 @@ mod produce;
 mod replica;
 mod reply;
 mod server;
+mod stream;
 mod topics;
 mod upkeep;
 

@@ -2,16 +2,20 @@
 
 use super::connection;
 use super::metrics;
+use super::stream::Stream;
 use super::upkeep;
 use super::{Broker, BrokerConfig, Endpoint};
 use crate::host::Host;
+use crate::host::net::Listening;
+use crate::log::layout::SOCKET;
 use crate::log::{LogError, Result};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -50,9 +54,13 @@ pub fn run(
         let (stopping, stopped) = watch::channel(false);
         let (listeners, metrics, running) = listen(path, &mut config).await?;
         let broker = Arc::new(Broker::open(host, path, config, stopped)?);
+        // The directory is ours: a socket that stands there is nobody's.
+        let near = Listener::near(path)?;
+        let listeners = listeners.into_iter().map(Listener::Tcp);
         // A signal that comes as soon as it is ready must find its handler.
         let stop = stop();
         ready(&running);
+        let listeners = listeners.chain([near]).collect();
         let stopped = serve(&broker, listeners, metrics, stopping, stop).await;
         let broker = Arc::into_inner(broker).ok_or_else(|| {
             LogError::Invalid(format!(
@@ -128,7 +136,7 @@ impl BrokerConfig {
 
 async fn serve(
     broker: &Arc<Broker>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     metrics: Option<TcpListener>,
     stopping: watch::Sender<bool>,
     stop: Stop,
@@ -138,6 +146,11 @@ async fn serve(
     let open = Arc::new(AtomicUsize::new(0));
     for (number, listener) in listeners.into_iter().enumerate() {
         let broker = Arc::clone(broker);
+        // Tools that come through the directory need no address.
+        let number = match listener {
+            Listener::Tcp(_) => number,
+            Listener::Near { .. } => 0,
+        };
         accepting.spawn(accept(
             broker,
             listener,
@@ -165,10 +178,50 @@ async fn serve(
     Ok(())
 }
 
+/// Where connections come from.
+enum Listener {
+    /// A listener of the configuration.
+    Tcp(TcpListener),
+    /// The socket in the data directory. Its file is there as long as this is, which
+    /// ends before the directory is given back.
+    Near {
+        listener: UnixListener,
+        _file: Listening,
+    },
+}
+
+impl Listener {
+    fn near(data: &Path) -> Result<Self> {
+        let path = data.join(SOCKET);
+        let listen = || {
+            let listening = Listening::start(&path)?;
+            let listener = UnixListener::from_std(listening.listener.try_clone()?)?;
+            Ok(Self::Near {
+                listener,
+                _file: listening,
+            })
+        };
+        listen().map_err(LogError::io("listen at", &path))
+    }
+
+    async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Stream::Tcp(stream), peer))
+            }
+            Self::Near { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Stream::Unix(stream), (Ipv4Addr::LOCALHOST, 0).into()))
+            }
+        }
+    }
+}
+
 /// Takes connections until the server stops, and waits for them to end then.
 async fn accept(
     broker: Arc<Broker>,
-    listener: TcpListener,
+    listener: Listener,
     number: usize,
     open: Arc<AtomicUsize>,
     mut stop: watch::Receiver<bool>,

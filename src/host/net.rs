@@ -1,10 +1,14 @@
-//! Sockets of a client: TCP and Unix, blocking, with timeouts.
+//! Sockets of a client: TCP and Unix, blocking, with timeouts. And the Unix socket of
+//! a server, which none but its own user can connect to.
 
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -61,7 +65,10 @@ impl Socket {
     /// Connects, to the first of a name's addresses that answers, each within `timeout`.
     pub fn connect(address: &Address, timeout: Duration) -> io::Result<Self> {
         let (host, port) = match address {
-            Address::Unix(path) => return UnixStream::connect(path).map(Self::Unix),
+            Address::Unix(path) => {
+                let short = ShortPath::new(path)?;
+                return UnixStream::connect(&short.path).map(Self::Unix);
+            }
             Address::Tcp(host, port) => (host.as_str(), *port),
         };
         let mut failed = None;
@@ -138,9 +145,105 @@ impl Write for &Socket {
     }
 }
 
+/// A Unix socket that is listened at. Connections are taken without waiting.
+#[derive(Debug)]
+pub struct Listening {
+    /// For an event loop.
+    pub listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Listening {
+    /// Listens at `path`, in the place of whatever socket stood there. At no moment can
+    /// another user connect: the mode is the socket's before it has a name.
+    pub fn start(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let family = AddressFamily::UNIX;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+        let short = ShortPath::new(path)?;
+        rustix::net::bind(&socket, &SocketAddrUnix::new(&short.path)?)?;
+        rustix::net::listen(&socket, BACKLOG)?;
+        Ok(Self {
+            listener: UnixListener::from(socket),
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // One that stays answers nobody, and the next server replaces it.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// How many connections may wait to be taken.
+const BACKLOG: i32 = 1024;
+/// The longest path that the address of a Unix socket holds, its NUL left out.
+const MOST_PATH: usize = 107;
+
+/// A path that fits the address of a Unix socket, for as long as this lives.
+struct ShortPath {
+    path: PathBuf,
+    _parent: Option<OwnedFd>,
+}
+
+impl ShortPath {
+    fn new(path: &Path) -> io::Result<Self> {
+        if path.as_os_str().len() <= MOST_PATH {
+            return Ok(Self {
+                path: path.to_owned(),
+                _parent: None,
+            });
+        }
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let parent = rustix::fs::open(parent, flags, Mode::empty())?;
+        let path = Path::new("/proc/self/fd").join(parent.as_raw_fd().to_string());
+        Ok(Self {
+            path: path.join(name),
+            _parent: Some(parent),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_unix_socket_is_its_owners_and_goes_with_its_server() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["short".to_owned(), "long".repeat(40)] {
+            let directory = root.path().join(directory);
+            std::fs::create_dir(&directory).unwrap();
+            let path = directory.join(".sock");
+            // One that nobody listens at any more is replaced.
+            std::mem::forget(Listening::start(&path).unwrap());
+            let address = Address::Unix(path.clone());
+            let listening = Listening::start(&path).unwrap();
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600);
+            let client = Socket::connect(&address, Duration::from_secs(1)).unwrap();
+            let (server, _) = listening.listener.accept().unwrap();
+            (&client).write_all(b"hello").unwrap();
+            let mut heard = [0; 5];
+            server.set_nonblocking(false).unwrap();
+            (&server).read_exact(&mut heard).unwrap();
+            assert_eq!(&heard, b"hello");
+            drop(listening);
+            assert!(!path.exists());
+            assert!(Socket::connect(&address, Duration::from_secs(1)).is_err());
+        }
+    }
 
     #[test]
     fn addresses() {

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 pub const META_PROPERTIES: &str = "meta.properties";
 /// Held by a fcntl lock while someone works here.
 pub const LOCK: &str = ".lock";
+/// Where `ottla serve` answers tools of the same user while it holds the directory.
+/// Kafka overlooks it, as it does every file at the top that it does not know.
+pub const SOCKET: &str = ".ottla.sock";
 /// There only after a clean stop.
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 /// Up to where each partition is on disk for certain.

@@ -283,3 +283,91 @@ impl Visit for Place {
 
     fn skipped(&mut self, _: Skipped) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::batch_builder::{BatchBuilder, Seal};
+    use crate::format::record::Headers;
+    use crate::host::real::RealHost;
+
+    #[derive(Default)]
+    struct All {
+        offsets: Vec<i64>,
+        skipped: Vec<Skipped>,
+    }
+
+    impl Visit for All {
+        fn batch(&mut self, swept: &Swept<'_>) -> Result<ControlFlow<()>, FormatError> {
+            self.offsets.push(swept.found.summary()?.base_offset.get());
+            Ok(ControlFlow::Continue(()))
+        }
+
+        fn skipped(&mut self, skipped: Skipped) {
+            self.skipped.push(skipped);
+        }
+    }
+
+    fn batch(offset: i64) -> Vec<u8> {
+        let mut builder = BatchBuilder::default();
+        let now = Some(Timestamp::new(5));
+        builder
+            .append(now, None, Some(b"value"), Headers::default())
+            .unwrap();
+        let base_offset = Offset::new(offset);
+        let seal = Seal {
+            base_offset,
+            ..Seal::default()
+        };
+        builder.seal(&seal).to_vec()
+    }
+
+    /// A partition of two segments of four batches each, changed by the caller.
+    fn swept(from: i64, change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> All {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first: Vec<u8> = (0..4).flat_map(batch).collect();
+        let mut second: Vec<u8> = (4..8).flat_map(batch).collect();
+        change(&mut first, &mut second);
+        for (base, bytes) in [(0, first), (4, second)] {
+            let path = segment_file(folder.path(), Offset::new(base), Suffix::Log);
+            std::fs::write(path, bytes).unwrap();
+        }
+        let host: Arc<dyn Host> = Arc::new(RealHost);
+        let mut all = All::default();
+        partition(&host, folder.path(), Offset::new(from), &mut all).unwrap();
+        all
+    }
+
+    #[test]
+    fn batches_behind_damage_and_of_later_segments_are_read() {
+        let size = batch(0).len();
+        let all = swept(0, |_, _| {});
+        assert_eq!((all.offsets.len(), all.skipped.len()), (8, 0));
+        // A header that says nothing: the neighbours tell what it had.
+        let all = swept(0, |first, _| first[size..2 * size - 9].fill(0xff));
+        assert_eq!(all.offsets, [0, 2, 3, 4, 5, 6, 7]);
+        let [skipped] = &all.skipped[..] else {
+            panic!("{:?}", all.skipped);
+        };
+        let damage = &skipped.damage;
+        assert_eq!(damage.offsets, Some((Offset::new(1), Offset::new(2))));
+        let range = (damage.position, damage.next);
+        assert_eq!(range, (size as u64, 2 * size as u64));
+        assert_eq!(
+            swept(5, |_, _| {}).offsets[0],
+            4,
+            "the segment's first batch"
+        );
+    }
+
+    #[test]
+    fn only_the_end_of_the_last_segment_may_be_unfinished() {
+        let torn = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 3);
+        let all = swept(0, |_, second| torn(second));
+        assert_eq!(all.offsets, [0, 1, 2, 3, 4, 5, 6]);
+        assert!(!all.skipped[0].is_loss());
+        let all = swept(0, |first, _| torn(first));
+        assert_eq!(all.offsets, [0, 1, 2, 4, 5, 6, 7]);
+        assert!(all.skipped[0].is_loss() && all.skipped.len() == 1);
+    }
+}

@@ -13,6 +13,7 @@ use super::args::consume::ConsumeOptions;
 use super::error::{Result, ToolError};
 use super::interrupt::Interrupt;
 use super::location::Directory;
+use super::numbers;
 use super::progress;
 use super::server::Location;
 use crate::host::Host;
@@ -252,7 +253,7 @@ impl Printer {
 
     fn finish(&self, options: &ConsumeOptions) -> Result<()> {
         if options.follow {
-            let text = progress::count(self.lock().records, "record");
+            let text = numbers::count(self.lock().records, "record");
             progress::summary("ottla-consume", options.quiet, &text);
         }
         self.check()

@@ -11,6 +11,7 @@
 use crate::client::ClientError;
 use crate::format::FormatError;
 use crate::log::LogError;
+use crate::log::layout::SOCKET;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
@@ -231,7 +232,11 @@ impl From<ClientError> for ToolError {
                 ..
             } => Some(format!("did you mean `{near}`?")),
             ClientError::UnknownTopic { servers, .. } => {
-                Some(format!("`ottla topics kafka://{servers}` lists the topics"))
+                let location = match servers.strip_suffix(SOCKET) {
+                    Some(data) => data.trim_end_matches('/').to_owned(),
+                    None => format!("kafka://{servers}"),
+                };
+                Some(format!("`ottla topics {location}` lists the topics"))
             }
             ClientError::NoServer(_) | ClientError::Connect { .. } => {
                 Some("is the server running, and listening there?".to_owned())
@@ -255,6 +260,13 @@ fn what_next(error: &LogError) -> Option<String> {
                 "`ottla inspect verify {place}` lists all that is damaged; `ottla repair {place}` \
                  says what can be saved"
             ));
+        }
+        LogError::Locked { .. } => {
+            return Some(
+                "`ottla produce`, `consume`, `topics` and `groups` also go through a broker that \
+                 runs: kafka://HOST:PORT/TOPIC"
+                    .to_owned(),
+            );
         }
         LogError::Io { source, .. } => source,
         _ => return None,

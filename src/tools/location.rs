@@ -220,6 +220,14 @@ impl Directory {
         }
     }
 
+    /// The topic, where one is named.
+    pub fn named_topic(&self) -> Option<&str> {
+        match &self.target {
+            Target::Topic(topic) | Target::Partition(topic, _) => Some(topic),
+            Target::Data => None,
+        }
+    }
+
     /// The partition, where the location is one partition's directory.
     pub const fn partition(&self) -> Option<PartitionId> {
         match &self.target {

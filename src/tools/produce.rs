@@ -11,6 +11,7 @@ use super::error::{Result, ToolError};
 use super::input::{InputFormat, InputOptions, InputRecord};
 use super::interrupt::{Input, Interrupt};
 use super::location::Directory;
+use super::numbers;
 use super::progress::{self, Progress};
 use super::server::Location;
 use crate::format::batch::HEADER_SIZE;
@@ -454,10 +455,10 @@ fn report(options: &ProduceOptions, progress: &Progress, went_well: bool, was_ab
     };
     let text = format!(
         "{} ({}) to {} in {}{fate}",
-        progress::count(progress.records(), "record"),
-        progress::size(progress.bytes()),
+        numbers::count(progress.records(), "record"),
+        numbers::size(progress.bytes()),
         place(&options.location),
-        progress::duration(progress.elapsed())
+        numbers::duration(progress.elapsed())
     );
     progress::summary("ottla-produce", options.quiet, &text);
 }

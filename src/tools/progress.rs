@@ -1,6 +1,7 @@
 //! How far a tool is, shown on standard error where that is a terminal, and the
 //! one line that ends a run that wrote.
 
+use super::numbers;
 use crate::host::Host;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -43,7 +44,7 @@ impl Progress {
             let target = ProgressDrawTarget::stderr_with_hz(5);
             let bar = ProgressBar::with_draw_target(Some(total), target);
             let style = ProgressStyle::with_template(
-                "{bar:24} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+                "{bar:24} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left",
             );
             bar.set_style(style.expect("the template is a constant that parses"));
             progress.bar = Some(bar);
@@ -74,7 +75,7 @@ impl Progress {
         self.bytes += bytes;
         if let Some(bar) = &self.bar {
             bar.set_position(self.records);
-            bar.set_message(size(self.bytes));
+            bar.set_message(numbers::size(self.bytes));
         }
     }
 
@@ -111,67 +112,5 @@ impl Drop for Progress {
 pub fn summary(name: &str, quiet: bool, text: &str) {
     if !quiet {
         let _ = writeln!(std::io::stderr(), "{name}: {text}");
-    }
-}
-
-/// A number of bytes for people: powers of ten, three digits.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let digits = if value < 9.995 {
-        2
-    } else if value < 99.95 {
-        1
-    } else {
-        0
-    };
-    format!("{value:.digits$} {}", UNITS[unit])
-}
-
-/// `1 record`, `2,000 records`.
-pub fn count(number: u64, what: &str) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{text} {what}{plural}")
-}
-
-/// A time span for people.
-pub fn duration(span: Duration) -> String {
-    let seconds = span.as_secs_f64();
-    if seconds < 60.0 {
-        return format!("{seconds:.2} s");
-    }
-    format!("{} min {} s", span.as_secs() / 60, span.as_secs() % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_for_people() {
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(260_123_456), "260 MB");
-        assert_eq!(size(9_996), "10.0 kB");
-        assert_eq!(size(u64::MAX), "18.4 EB");
-        assert_eq!(count(1, "record"), "1 record");
-        assert_eq!(count(5_000_000, "record"), "5,000,000 records");
-        assert_eq!(duration(Duration::from_millis(213)), "0.21 s");
-        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
     }
 }

@@ -1,18 +1,24 @@
 //! `kafka://HOST:PORT[,HOST:PORT][/TOPIC]`: a running server, Apache Kafka or
-//! `ottla serve`, with the properties that a client takes.
+//! `ottla serve`, with the properties that a client takes. A directory that
+//! `ottla serve` holds is such a server too: its socket is in the directory.
 
 use super::error::{Result, ToolError};
 use super::location::Directory;
 use super::settings::Settings;
 use crate::client::{Cluster, Config, fetch, group, producer};
-use crate::format::topic_name;
+use crate::format::{PartitionId, topic_name};
 use crate::host::Host;
-use crate::host::net::Address;
+use crate::host::net::{Address, Socket};
+use crate::log::layout::SOCKET;
+use crate::log::presence::Presence;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a server may take to say that it is there.
+const NEAR: Duration = Duration::from_secs(5);
 
 /// Where records are: a directory or a server.
 #[derive(Debug, Clone)]
@@ -24,19 +30,39 @@ pub enum Location {
 }
 
 impl Location {
-    /// Finds out what a location means. Looks at names only, and changes nothing.
+    /// Finds out what a location means. Changes nothing: looks at names, and whether
+    /// a server that holds the directory is there to be talked to.
     pub fn find(text: &str, host: &dyn Host) -> Result<Self> {
         match text.strip_prefix("kafka://") {
             Some(rest) => Ok(Self::Server(Box::new(Server::parse(text, rest)?))),
-            None => Directory::find(text, host).map(Self::Directory),
+            None => {
+                let directory = Directory::find(text, host)?;
+                Ok(match Server::holding(&directory, host) {
+                    Some(server) => Self::Server(Box::new(server)),
+                    None => Self::Directory(directory),
+                })
+            }
         }
     }
 
-    /// The data directory, where it is one.
-    pub fn data(&self) -> Option<&Path> {
+    /// The directory that was given, also where a server holds it.
+    pub const fn directory(&self) -> Option<&Directory> {
         match self {
-            Self::Directory(directory) => Some(&directory.data),
-            Self::Server(_) => None,
+            Self::Directory(directory) => Some(directory),
+            Self::Server(server) => server.held(),
+        }
+    }
+
+    /// The data directory, where one was given.
+    pub fn data(&self) -> Option<&Path> {
+        self.directory().map(|directory| directory.data.as_path())
+    }
+
+    /// The partition, where one partition's directory was given.
+    pub const fn partition(&self) -> Option<PartitionId> {
+        match self.directory() {
+            Some(directory) => directory.partition(),
+            None => None,
         }
     }
 
@@ -64,6 +90,8 @@ pub struct Server {
     addresses: Vec<Address>,
     topic: Option<String>,
     settings: Settings,
+    /// The directory that it holds, where that was given.
+    held: Option<Directory>,
 }
 
 impl Server {
@@ -89,11 +117,37 @@ impl Server {
             addresses,
             topic: (!topic.is_empty()).then(|| topic.to_owned()),
             settings: Settings::default(),
+            held: None,
         })
+    }
+
+    /// The server that holds a directory, where it is `ottla serve` and may be talked
+    /// to. A socket that a killed one left answers nobody.
+    fn holding(directory: &Directory, host: &dyn Host) -> Option<Self> {
+        let path = directory.data.join(SOCKET);
+        if host.stat(&path).is_err() || !Presence::is_served(host, &directory.data) {
+            return None;
+        }
+        let address = Address::Unix(path);
+        Socket::connect(&address, NEAR).ok()?;
+        Some(Self {
+            addresses: vec![address],
+            topic: directory.named_topic().map(str::to_owned),
+            settings: Settings::default(),
+            held: Some(directory.clone()),
+        })
+    }
+
+    /// The directory that it holds, where that was given instead of an address.
+    pub const fn held(&self) -> Option<&Directory> {
+        self.held.as_ref()
     }
 
     /// The topic, for tools that need one.
     pub fn topic(&self) -> Result<&str> {
+        if let Some(directory) = &self.held {
+            return directory.topic();
+        }
         self.topic.as_deref().ok_or_else(|| {
             ToolError::usage(format!(
                 "the location names no topic: expected kafka://HOST:PORT/TOPIC, found {self}"
@@ -109,6 +163,9 @@ impl Server {
 
     /// The same servers without a topic.
     pub fn without_topic(&self) -> String {
+        if let Some(directory) = &self.held {
+            return directory.data.display().to_string();
+        }
         let hosts: Vec<String> = self.addresses.iter().map(Address::to_string).collect();
         format!("kafka://{}", hosts.join(","))
     }
@@ -120,7 +177,8 @@ impl Server {
 
     /// Every property, so that a wrong one is told before anything is done.
     fn check(&self) -> Result<()> {
-        if let Some(protocol) = self.settings.get("security.protocol")
+        if self.held.is_none()
+            && let Some(protocol) = self.settings.get("security.protocol")
             && !protocol.eq_ignore_ascii_case("plaintext")
         {
             return Err(ToolError::failed(format!(

@@ -1,12 +1,15 @@
 //! Tables: aligned columns for people; JSON, CSV or TSV with the same names for
-//! scripts.
+//! scripts. [`Grid`] is a table for people alone that fits the terminal.
+
+pub mod aligned;
+mod grid;
+
+pub use grid::{Column, Grid, NOTHING};
 
 use super::args::DataFormat;
 use super::csv_rows::write_field;
-use serde_json::{Map, Value};
-use tabled::builder::Builder;
-use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Padding, Style};
+use super::terminal::cut;
+use serde_json::{Map, Value, json};
 
 /// Rows under names. Names are stable: scripts rely on them.
 #[derive(Debug, Clone)]
@@ -82,59 +85,43 @@ impl Table {
     }
 
     fn for_people(&self) -> String {
-        let mut builder = Builder::new();
-        builder.push_record(self.names.iter().map(|name| heading(name)));
-        for row in &self.rows {
-            builder.push_record(row.iter().map(plain));
-        }
-        let mut table = builder.build();
-        table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
-        for column in 0..self.names.len() {
-            let numbers = self.rows.iter().map(|row| &row[column]);
-            if !self.rows.is_empty()
-                && numbers
-                    .clone()
-                    .all(|cell| cell.is_number() || cell.is_null())
-            {
-                table.modify(Columns::one(column), Alignment::right());
-            }
-        }
-        let mut text = String::new();
-        for line in table.to_string().lines() {
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
+        let headings = self.names.iter().map(|name| heading(name)).collect();
+        let cell = |cell: &Value| cut(&plain(cell), usize::MAX);
+        let rows = self.rows.iter().map(|row| row.iter().map(cell).collect());
+        let lines: Vec<Vec<String>> = std::iter::once(headings).chain(rows).collect();
+        let is_number = |cell: &Value| cell.is_number() || cell.is_null();
+        let right =
+            |at: usize| !self.rows.is_empty() && self.rows.iter().all(|row| is_number(&row[at]));
+        let drawn = aligned::lines(lines.iter().map(Vec::as_slice), usize::MAX, right);
+        drawn.into_iter().map(|line| line + "\n").collect()
     }
 
     fn separated(&self, separator: u8) -> Vec<u8> {
         let mut out = Vec::new();
-        let names = self
-            .names
-            .iter()
-            .map(|name| Some((*name).to_owned()))
-            .collect();
-        let rows = self.rows.iter().map(|row| {
-            let cell = |cell: &Value| (!cell.is_null()).then(|| plain(cell));
-            row.iter().map(cell).collect::<Vec<_>>()
-        });
-        for row in std::iter::once(names).chain(rows) {
-            for (at, cell) in row.into_iter().enumerate() {
-                if at > 0 {
-                    out.push(separator);
-                }
-                match cell {
-                    None => {}
-                    Some(cell) if separator == b'\t' => {
-                        out.extend_from_slice(cell.replace(['\t', '\n', '\r'], " ").as_bytes());
-                    }
-                    Some(cell) => write_field(&mut out, Some(cell.as_bytes())),
-                }
-            }
-            out.push(b'\n');
+        let names = self.names.iter().map(|name| json!(name));
+        write_separated(&mut out, names, separator);
+        for row in &self.rows {
+            write_separated(&mut out, row.iter().cloned(), separator);
         }
         out
     }
+}
+
+/// A line of CSV, or of TSV, where tabs and ends of lines in cells become blanks.
+pub fn write_separated(out: &mut Vec<u8>, row: impl Iterator<Item = Value>, separator: u8) {
+    for (at, cell) in row.enumerate() {
+        if at > 0 {
+            out.push(separator);
+        }
+        match (!cell.is_null()).then(|| plain(&cell)) {
+            None => {}
+            Some(cell) if separator == b'\t' => {
+                out.extend_from_slice(cell.replace(['\t', '\n', '\r'], " ").as_bytes());
+            }
+            Some(cell) => write_field(out, Some(cell.as_bytes())),
+        }
+    }
+    out.push(b'\n');
 }
 
 /// `logStartOffset` as a heading: `LOG START OFFSET`.

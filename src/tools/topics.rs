@@ -9,7 +9,8 @@ mod wire;
 use super::args::DataFormat;
 use super::args::topics::{TopicsCommand, TopicsOptions};
 use super::error::{Exit, Result, ToolError};
-use super::progress::{count, summary};
+use super::numbers::count;
+use super::progress::summary;
 use super::run::complain;
 use super::server::Location;
 use super::table::Table;
@@ -55,9 +56,17 @@ struct Shown {
 
 /// Does what the options say.
 pub fn run(options: &TopicsOptions, host: &Arc<dyn Host>) -> Result<()> {
+    let reads = matches!(
+        options.command,
+        TopicsCommand::List { .. } | TopicsCommand::Describe { .. }
+    );
     let directory = match &options.location {
         Location::Directory(directory) => directory,
-        Location::Server(server) => return wire::run(options, server, host),
+        // The files tell more than the server that holds them: segments.
+        Location::Server(server) => match server.held().filter(|_| reads) {
+            Some(directory) => directory,
+            None => return wire::run(options, server, host),
+        },
     };
     let data = directory.data.as_path();
     match &options.command {

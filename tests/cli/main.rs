@@ -4,6 +4,7 @@ mod consume;
 mod front;
 mod inspect_diff;
 mod inspect_explain;
+mod inspect_fields;
 mod inspect_groups;
 mod inspect_metadata;
 mod inspect_records;
@@ -14,6 +15,7 @@ mod inspect_verify;
 mod produce;
 mod repair;
 mod repair_adopt;
+mod served;
 #[path = "../support/mod.rs"]
 mod support;
 mod topics;

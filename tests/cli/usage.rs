@@ -65,7 +65,7 @@ fn bad_options_of_consume() {
     }
     place
         .run("consume data/t -g group")
-        .fails(1, &["later version"]);
+        .fails(1, &["a consumer group needs a server"]);
     place
         .run("consume data/t-0 -p 1")
         .fails(2, &["contradicts the location"]);

@@ -148,7 +148,7 @@ impl ConsumeArgs {
         let output = self.output.validate()?;
         let mut location = Location::find(&self.location, host)?;
         location.topic()?;
-        if let Location::Directory(directory) = &location {
+        if let Some(directory) = location.directory() {
             directory.must_exist()?;
         }
         let settings = self.common.settings(Verb::Consume, location.data(), host)?;
@@ -157,10 +157,13 @@ impl ConsumeArgs {
             .select
             .group
             .or_else(|| settings.get("group.id").map(str::to_owned));
-        if group.is_some() && location.data().is_some() {
-            return Err(ToolError::failed(
-                "consumer groups on directories come with a later version",
-            )
+        if group.is_some()
+            && let Location::Directory(directory) = &location
+        {
+            return Err(ToolError::failed(format!(
+                "{}: a consumer group needs a server, found a directory that `ottla serve` does not hold",
+                directory.data.display()
+            ))
             .hint("-o picks records by offset or time; leave out -g and group.id"));
         }
         if let Some(group) = &group {
@@ -172,10 +175,7 @@ impl ConsumeArgs {
                 self.select.offset
             )));
         }
-        let there = match &location {
-            Location::Directory(directory) => directory.partition(),
-            Location::Server(_) => None,
-        };
+        let there = location.partition();
         let partitions = match (listed, there) {
             (Some(listed), Some(there)) if listed != [there] => {
                 return Err(ToolError::usage(format!(

@@ -141,9 +141,9 @@ impl GroupsArgs {
         let mut location = Location::find(&self.location, host)?;
         let settings = self.common.settings(Verb::Groups, location.data(), host)?;
         location.configure(&settings)?;
-        let topic = match &location {
-            Location::Server(server) => server.named_topic().map(str::to_owned),
-            Location::Directory(directory) => {
+        let topic = match (location.directory(), &location) {
+            (None, Location::Server(server)) => server.named_topic().map(str::to_owned),
+            (None, Location::Directory(directory)) | (Some(directory), _) => {
                 directory.must_exist()?;
                 match &directory.target {
                     Target::Data => None,

@@ -246,13 +246,10 @@ impl ProduceArgs {
         location.topic()?;
         let settings = self.common.settings(Verb::Produce, location.data(), host)?;
         location.configure(&settings)?;
-        let there = match &location {
-            Location::Directory(directory) => directory.partition(),
-            Location::Server(_) => {
-                self.write.check_for_server(&settings)?;
-                None
-            }
-        };
+        if let Location::Server(_) = &location {
+            self.write.check_for_server(&settings)?;
+        }
+        let there = location.partition();
         let partition = match (self.write.partition, there) {
             (Some(given), Some(there)) if given != there.get() => {
                 return Err(ToolError::usage(format!(

@@ -241,7 +241,9 @@ In a directory only classic groups without members can be changed, and a new gro
 
 const LOCATIONS: &str = r"DATA is a Kafka log directory, DATA/TOPIC a topic in it, DATA/TOPIC-PARTITION a partition directory that exists. Where both a partition directory TOPIC-P and a topic of that name exist, the directory wins; -p picks partitions of a topic.
 
-kafka://HOST:PORT[,HOST:PORT]/TOPIC is a topic of a running server, Apache Kafka or ottla serve; the first of the servers that answers tells the others. Without TLS and SASL so far.";
+kafka://HOST:PORT[,HOST:PORT]/TOPIC is a topic of a running server, Apache Kafka or ottla serve; the first of the servers that answers tells the others. Without TLS and SASL so far.
+
+Where ottla serve holds DATA, its socket DATA/.ottla.sock is gone through, by produce, consume, topics and groups. Options that need files, such as --keep-offsets, then are errors.";
 
 const FILES: &str = r"~/.config/ottla/NAME.properties holds the profile NAME (--profile or OTTLA_PROFILE): NAME=VALUE lines as for -X.
 

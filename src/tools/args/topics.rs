@@ -176,9 +176,9 @@ impl TopicsArgs {
         let mut location = Location::find(&self.location, host)?;
         let settings = self.common.settings(Verb::Topics, location.data(), host)?;
         location.configure(&settings)?;
-        let topic = match &location {
-            Location::Directory(directory) => topic_of(directory)?,
-            Location::Server(server) => server.named_topic().map(str::to_owned),
+        let topic = match (location.directory(), &location) {
+            (None, Location::Server(server)) => server.named_topic().map(str::to_owned),
+            (None, Location::Directory(directory)) | (Some(directory), _) => topic_of(directory)?,
         };
         let named = || match &topic {
             Some(topic) => Ok(topic.clone()),

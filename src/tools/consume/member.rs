@@ -110,6 +110,7 @@ impl Reading<'_> {
             positions.clone(),
             settings,
             self.interrupt,
+            self.options.quiet,
         )?;
         let mut chunk = Chunk::default();
         let mut renderer = Renderer::new(&self.options.output);
@@ -143,6 +144,11 @@ impl Reading<'_> {
                     ..Position::at(next.min(scope.until))
                 };
                 self.taken.insert(number, position);
+            } else {
+                // Where records were deleted before they were read it goes on behind.
+                for (number, at) in &mut positions {
+                    *at = following.position(*number).max(*at);
+                }
             }
             let now = self.host.monotonic();
             if now.saturating_sub(self.committed_at) >= self.commit_interval {

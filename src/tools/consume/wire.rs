@@ -11,9 +11,11 @@ use crate::format::{Offset, ProducerId};
 use crate::host::Host;
 use crate::log::layout::TopicPartition;
 use crate::log::view::Chunk;
+use crate::protocol::ErrorCode;
 use crate::tools::args::consume::ConsumeOptions;
 use crate::tools::error::Result;
 use crate::tools::interrupt::Interrupt;
+use crate::tools::progress;
 use crate::tools::range::{self, Bounds};
 use crate::tools::server::Server;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +27,8 @@ use std::time::Duration;
 pub(super) const WAKE: Duration = Duration::from_millis(100);
 /// How much of a partition is fetched at once where no end is to be waited for.
 const PIECE: i32 = 4 << 20;
+/// How often in a row an offset may be out of a range that it is in.
+const MOST_TRIES: u32 = 10;
 
 /// Runs the tool.
 pub(super) fn run(options: &ConsumeOptions, server: &Server, host: &Arc<dyn Host>) -> Result<()> {
@@ -43,7 +47,14 @@ pub(super) fn run(options: &ConsumeOptions, server: &Server, host: &Arc<dyn Host
     printer.check()?;
     if options.follow && !printer.lock().is_done() && !interrupt.is_set() {
         let topic = server.topic()?;
-        let mut following = Following::start(bounded.cluster, topic, behind, settings, &interrupt)?;
+        let mut following = Following::start(
+            bounded.cluster,
+            topic,
+            behind,
+            settings,
+            &interrupt,
+            options.quiet,
+        )?;
         drain(options, &mut following, &printer, &interrupt);
     }
     printer.finish(options)
@@ -165,6 +176,7 @@ pub(super) struct Following<'i> {
     follower: Follower,
     interrupt: &'i Interrupt,
     tries: u32,
+    quiet: bool,
 }
 
 impl<'i> Following<'i> {
@@ -174,6 +186,7 @@ impl<'i> Following<'i> {
         positions: BTreeMap<i32, Offset>,
         settings: Settings,
         interrupt: &'i Interrupt,
+        quiet: bool,
     ) -> Result<Self> {
         let follower = Follower::start(&mut cluster, topic, &positions, &settings)?;
         Ok(Self {
@@ -184,6 +197,7 @@ impl<'i> Following<'i> {
             follower,
             interrupt,
             tries: 0,
+            quiet,
         })
     }
 
@@ -216,16 +230,62 @@ impl<'i> Following<'i> {
                 self.tries += 1;
                 std::thread::sleep(self.cluster.config().backoff_after(self.tries));
                 self.cluster.forget(&self.topic, &error);
-                self.follower = Follower::start(
-                    &mut self.cluster,
-                    &self.topic,
-                    &self.positions,
-                    &self.settings,
-                )?;
+                self.restart()?;
+                Ok(None)
+            }
+            Some(Err(error)) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
+                let moved = self.move_inside()?;
+                self.tries += 1;
+                if !moved && self.tries > MOST_TRIES {
+                    return Err(error.into());
+                }
+                std::thread::sleep(self.cluster.config().backoff_after(self.tries));
+                self.restart()?;
                 Ok(None)
             }
             Some(Err(error)) => Err(error.into()),
         }
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.follower = Follower::start(
+            &mut self.cluster,
+            &self.topic,
+            &self.positions,
+            &self.settings,
+        )?;
+        Ok(())
+    }
+
+    /// Goes on where the partitions begin and end now, and says so: records were
+    /// deleted before they were read, or the log was cut. `false` where every position
+    /// is inside.
+    fn move_inside(&mut self) -> Result<bool> {
+        let numbers: Vec<i32> = self.positions.keys().copied().collect();
+        let bounds = Bounds::ask(&mut self.cluster, &self.topic, &numbers, false)?;
+        let mut moved = false;
+        for (number, at) in &mut self.positions {
+            let (start, end) = bounds.of(*number);
+            let inside = (*at).clamp(start, end.max(start));
+            if inside == *at {
+                continue;
+            }
+            let why = if *at < start {
+                format!(
+                    "offsets {at} to {} were deleted before they were read",
+                    start.get() - 1
+                )
+            } else {
+                format!(
+                    "expected offset {at}, found the end at {end}: the log was cut or made anew"
+                )
+            };
+            let name = TopicPartition::new(&self.topic, *number);
+            let text = format!("{name}: {why}; going on at {inside}");
+            progress::summary("ottla-consume", self.quiet, &text);
+            (*at, moved) = (inside, true);
+        }
+        Ok(moved)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::host::{Host, Kind};
 use crate::log::layout::TopicPartition;
 use crate::log::sweep::Skipped;
 use crate::tools::error::{Result, ToolError};
-use crate::tools::progress;
+use crate::tools::{numbers, progress};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -122,7 +122,7 @@ impl Troubles {
     /// What the whole amounts to.
     pub(super) fn outcome(&self, site: &Site) -> Result<()> {
         if self.damaged > 0 {
-            let places = progress::count(self.damaged, "damaged place");
+            let places = numbers::count(self.damaged, "damaged place");
             return Err(
                 ToolError::damage(format!("{site}: {places} passed over")).hint(format!(
                     "`ottla inspect verify {site}` checks everything; \
@@ -131,7 +131,7 @@ impl Troubles {
             );
         }
         if self.unreadable > 0 {
-            let files = progress::count(self.unreadable, "file");
+            let files = numbers::count(self.unreadable, "file");
             return Err(ToolError::failed(format!(
                 "{site}: {files} could not be read"
             )));

@@ -14,7 +14,9 @@ use crate::log::view::PartitionView;
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::GroupsOptions;
 use crate::tools::error::{Result, ToolError, nearest};
-use crate::tools::table::Table;
+use crate::tools::numbers::count;
+use crate::tools::table::{Column, Grid, NOTHING, Table};
+use crate::tools::terminal;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -320,36 +322,50 @@ fn for_people(name: &str, group: &Group, ends: &mut Ends<'_>) -> String {
     }
     text.push_str(&format!(" ({OFFSETS_TOPIC}-{})\n", group.partition));
     if !group.members.is_empty() {
-        let mut table = Table::new(&["client", "host", "epoch", "has"]);
+        let mut grid = Grid::new(&[
+            Column::text("CLIENT", 0),
+            Column::text("HOST", 1),
+            Column::number("EPOCH", 2),
+            Column::text("HAS", 0),
+        ]);
         for member in group.members.values() {
-            table.push(vec![
-                json!(member.client_id),
-                json!(member.client_host),
-                json!(member.epoch),
-                json!(short(&member.assigned)),
+            let epoch = member.epoch.map(|epoch| epoch.to_string());
+            grid.push(vec![
+                member.client_id.clone(),
+                member.client_host.clone(),
+                epoch.unwrap_or_else(|| NOTHING.to_owned()),
+                short(&member.assigned),
             ]);
         }
-        text.push_str(&indented(&table));
+        text.push_str(&indented(&grid));
     }
     let partitions = group.partitions();
     if !partitions.is_empty() {
-        let mut table = Table::new(&["topic", "partition", "offset", "end", "lag", "committed"]);
+        let mut grid = Grid::new(&[
+            Column::text("PARTITION", 0),
+            Column::number("OFFSET", 0),
+            Column::number("END", 1),
+            Column::number("LAG", 0),
+            Column::text("COMMITTED", 2),
+        ]);
         for partition in &partitions {
             let end = ends.of(partition).map(|(_, end)| end);
             let time = match (group.offsets.get(partition), group.shared.get(partition)) {
                 (Some(committed), _) => committed.commit_timestamp,
                 (_, shared) => shared.and_then(|shared| shared.write_timestamp),
             };
-            table.push(vec![
-                json!(partition.topic),
-                json!(partition.partition),
-                json!(offset(group, partition)),
-                json!(end),
-                json!(end.and_then(|end| group.lag(partition, end))),
-                json!(when_known(time)),
+            let lag = end.and_then(|end| group.lag(partition, end));
+            let number =
+                |it: Option<i64>| it.map_or_else(|| NOTHING.to_owned(), |it| it.to_string());
+            grid.push(vec![
+                partition.to_string(),
+                number(offset(group, partition)),
+                number(end),
+                number(lag),
+                when_known(time),
             ]);
         }
-        text.push_str(&indented(&table));
+        text.push_str(&indented(&grid));
     }
     for ((partition, producer), committed) in &group.pending {
         let offset = committed.offset;
@@ -368,20 +384,27 @@ fn for_people(name: &str, group: &Group, ends: &mut Ends<'_>) -> String {
     text
 }
 
-/// `orders:0,1 clicks:3`.
+/// `orders:0,1 clicks:3`; how many they are where that is long.
 fn short(parts: &[Assigned]) -> String {
+    const MOST: usize = 32;
     let part = |part: &Assigned| {
         let numbers: Vec<String> = part.partitions.iter().map(i32::to_string).collect();
         format!("{}:{}", part.topic, numbers.join(","))
     };
-    let parts: Vec<String> = parts.iter().map(part).collect();
-    match parts.is_empty() {
-        true => "-".to_owned(),
-        false => parts.join(" "),
+    let all: Vec<String> = parts.iter().map(part).collect();
+    let text = all.join(" ");
+    match text.chars().count() {
+        0 => NOTHING.to_owned(),
+        1..=MOST => text,
+        _ => {
+            let partitions = parts.iter().map(|part| part.partitions.len() as u64).sum();
+            let topics = count(parts.len() as u64, "topic");
+            format!("{} of {topics}", count(partitions, "partition"))
+        }
     }
 }
 
-fn indented(table: &Table) -> String {
-    let text = String::from_utf8(table.render(DataFormat::Table)).expect("text");
+fn indented(grid: &Grid) -> String {
+    let text = grid.render(terminal::width() - 2);
     text.lines().map(|line| format!("  {line}\n")).collect()
 }

@@ -4,7 +4,7 @@ use super::batches::Row;
 use super::walk::Place;
 use crate::format::Timestamp;
 use crate::format::record::Record;
-use crate::tools::terminal::{self, cut};
+use crate::tools::terminal::{self, Paint, columns, cut};
 use std::io::Write as _;
 
 /// Above batches.
@@ -54,7 +54,7 @@ pub(super) fn batch(out: &mut Vec<u8>, row: &Row) {
     let mut shown = by.chars().count();
     if !row.is_valid {
         shown += "CRC WRONG ".len();
-        by = format!("{} {by}", paint("CRC WRONG", "31"));
+        by = format!("{} {by}", Paint::stdout().text("31", "CRC WRONG"));
     }
     let line = format!(
         "{:<8} {:>7}  {offsets:<13} {count:>5}  {:<6}  {:<19}",
@@ -76,12 +76,14 @@ pub(super) fn batch(out: &mut Vec<u8>, row: &Row) {
 pub(super) struct Lines {
     /// `None`: lines may be of any length.
     width: Option<usize>,
+    paint: Paint,
 }
 
 impl Lines {
     pub(super) fn new(wide: bool) -> Self {
         Self {
             width: (!wide).then(terminal::width),
+            paint: Paint::stdout(),
         }
     }
 
@@ -101,7 +103,10 @@ impl Lines {
             cut(key, key_width)
         );
         let line = self.to_width(&start, value);
-        let line = if is_control { paint(&line, "2") } else { line };
+        let line = match is_control {
+            true => self.paint.text("2", &line),
+            false => line,
+        };
         let _ = writeln!(out, "{line}");
         for header in record.headers.iter() {
             let value = header.value.map(String::from_utf8_lossy);
@@ -117,7 +122,7 @@ impl Lines {
 
     fn to_width(&self, start: &str, rest: &str) -> String {
         let left = self.width.map_or(usize::MAX, |width| {
-            width.saturating_sub(start.chars().count()).max(8)
+            width.saturating_sub(columns(start)).max(8)
         });
         format!("{start}{}", cut(rest, left)).trim_end().to_owned()
     }
@@ -131,14 +136,5 @@ pub(super) fn time(timestamp: Option<Timestamp>) -> String {
     match jiff::Timestamp::from_millisecond(timestamp.get()) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => timestamp.to_string(),
-    }
-}
-
-/// Text in a colour (a number of ECMA-48's SGR), where colours are welcome.
-pub(super) fn paint(text: &str, colour: &str) -> String {
-    if terminal::has_colour() {
-        format!("\u{1b}[{colour}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
     }
 }

@@ -15,7 +15,8 @@ use crate::log::verify::FileKind;
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::{Level, StatsOptions};
 use crate::tools::error::{Result, ToolError};
-use crate::tools::progress::{self, Progress};
+use crate::tools::numbers;
+use crate::tools::progress::Progress;
 use crate::tools::table::Table;
 use charts::Page;
 use serde_json::{Map, Value, json};
@@ -245,7 +246,7 @@ fn damage(site: &Site, unreadable: u64) -> Result<()> {
     if unreadable == 0 {
         return Ok(());
     }
-    let size = progress::size(unreadable);
+    let size = numbers::size(unreadable);
     Err(
         ToolError::damage(format!("{site}: {size} are damaged and were not measured"))
             .hint(format!("`ottla inspect verify {site}` says what is wrong")),

@@ -3,7 +3,7 @@
 
 use super::files::{Troubles, skipped_json, tell_skipped};
 use super::site::Scope;
-use super::time::{span, when_known};
+use super::time::when_known;
 use crate::format::ProducerEpoch;
 use crate::host::Host;
 use crate::log::data_dir::load_image;
@@ -16,8 +16,9 @@ use crate::log::transactions::{Coordinator, Fate, Held, OpenTransaction, held, n
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::TransactionsOptions;
 use crate::tools::error::{Result, ToolError};
-use crate::tools::progress::{count, size};
-use crate::tools::table::Table;
+use crate::tools::numbers::{count, size, span};
+use crate::tools::table::{Column, Grid, NOTHING, Table};
+use crate::tools::terminal::{self, cut};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -136,6 +137,15 @@ fn waiting(
         }
     }
     waiting
+}
+
+/// A value of a row for people.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => NOTHING.to_owned(),
+        Value::String(text) => cut(text, usize::MAX),
+        other => other.to_string(),
+    }
 }
 
 const fn state(fate: &Fate) -> &'static str {
@@ -269,22 +279,57 @@ impl Found {
         let ids = self.ids(options.all);
         if !ids.is_empty() {
             text.push_str(&format!("\ntransactional ids: {}\n", ids.len()));
-            let columns = [
-                "transactionalId",
-                "producerId",
-                "producerEpoch",
-                "status",
-                "partitions",
-            ];
-            let table = ids.select(&columns);
-            text.push_str(&String::from_utf8_lossy(&table.render(DataFormat::Table)));
+            text.push_str(&self.ids_for_people(&ids));
         }
-        let aborted = self.aborted();
-        if !aborted.is_empty() {
-            text.push_str(&format!("\naborted: {}\n", aborted.len()));
-            text.push_str(&String::from_utf8_lossy(&aborted.render(DataFormat::Table)));
+        let aborted: usize = self.held.iter().map(|held| held.aborted.len()).sum();
+        if aborted > 0 {
+            text.push_str(&format!("\naborted: {aborted}\n"));
+            text.push_str(&self.aborted_for_people());
         }
         text
+    }
+
+    fn ids_for_people(&self, ids: &Table) -> String {
+        let mut grid = Grid::new(&[
+            Column::text("TRANSACTIONAL ID", 0),
+            Column::number("PRODUCER", 0),
+            Column::number("EPOCH", 1),
+            Column::text("STATUS", 0),
+            Column::text("PARTITIONS", 2),
+        ]);
+        for row in ids.rows() {
+            let partitions = row[7].as_array().map(Vec::as_slice).unwrap_or_default();
+            let partitions = match partitions {
+                [] => NOTHING.to_owned(),
+                [one] => shown(one),
+                [first, rest @ ..] => format!("{} +{}", shown(first), rest.len()),
+            };
+            let cells = [0, 1, 2, 3].map(|at| shown(&row[at]));
+            grid.push(cells.into_iter().chain([partitions]).collect());
+        }
+        grid.render(terminal::width())
+    }
+
+    fn aborted_for_people(&self) -> String {
+        let mut grid = Grid::new(&[
+            Column::text("PARTITION", 0),
+            Column::number("PRODUCER", 0),
+            Column::number("FIRST", 0),
+            Column::number("LAST", 0),
+            Column::number("LAST STABLE", 1),
+        ]);
+        for held in &self.held {
+            for aborted in &held.aborted {
+                grid.push(vec![
+                    held.partition.to_string(),
+                    aborted.producer_id.to_string(),
+                    aborted.first_offset.to_string(),
+                    aborted.last_offset.to_string(),
+                    aborted.last_stable_offset.to_string(),
+                ]);
+            }
+        }
+        grid.render(terminal::width())
     }
 
     fn story(

@@ -14,6 +14,7 @@ use crate::log::verify::{
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::VerifyOptions;
 use crate::tools::error::{Result, ToolError};
+use crate::tools::numbers;
 use crate::tools::progress::{self, Progress};
 use print::{Counts, Printer};
 use std::path::{Path, PathBuf};
@@ -179,7 +180,7 @@ impl Output {
             self.said = Some(format!(
                 "{}: {} listed",
                 path.display(),
-                progress::count(manifest.segments.len() as u64, "segment")
+                numbers::count(manifest.segments.len() as u64, "segment")
             ));
             return Ok(());
         };
@@ -235,14 +236,14 @@ impl Output {
         }
         let place = &options.site;
         if self.counts.damage() > 0 {
-            let damage = progress::count(self.counts.damage(), "finding");
+            let damage = numbers::count(self.counts.damage(), "finding");
             return Err(ToolError::damage(format!(
                 "{place} is damaged: {damage} worse than a note"
             ))
             .hint(format!("`ottla repair {place}` says what can be saved")));
         }
         if self.counts.unreadable > 0 {
-            let files = progress::count(self.counts.unreadable, "file");
+            let files = numbers::count(self.counts.unreadable, "file");
             return Err(ToolError::failed(format!(
                 "{place}: {files} could not be read"
             )));

@@ -14,7 +14,7 @@ use crate::log::view::PartitionView;
 use crate::tools::args::inspect::RecordsOptions;
 use crate::tools::error::{Result, ToolError};
 use crate::tools::offsets::OffsetPoint;
-use crate::tools::progress;
+use crate::tools::{numbers, progress};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,7 +106,7 @@ pub(super) fn walk(
     walk.flush()?;
     let site = &options.site;
     if walk.damaged == 0 && walk.unreadable > 0 {
-        let files = progress::count(walk.unreadable, "file");
+        let files = numbers::count(walk.unreadable, "file");
         return Err(ToolError::failed(format!(
             "{site}: {files} could not be read"
         )));
@@ -114,7 +114,7 @@ pub(super) fn walk(
     if walk.damaged == 0 {
         return Ok(());
     }
-    let places = progress::count(walk.damaged, "damaged place");
+    let places = numbers::count(walk.damaged, "damaged place");
     Err(
         ToolError::damage(format!("{site}: {places} passed over")).hint(format!(
             "`ottla inspect verify {site}` checks everything; `ottla repair {site}` says what can be saved"

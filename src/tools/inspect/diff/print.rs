@@ -6,7 +6,7 @@ use crate::log::diff::{DiffKind, DiffRange, Divergence, Extent, Fields, LogDiff}
 use crate::tools::args::DataFormat;
 use crate::tools::args::inspect::DiffOptions;
 use crate::tools::error::{Result, ToolError};
-use crate::tools::progress::{count, size};
+use crate::tools::numbers::{count, size};
 use crate::tools::table::Table;
 use serde_json::{Value, json};
 use std::fmt::Write as _;

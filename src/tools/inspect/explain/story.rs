@@ -1,6 +1,6 @@
 //! One offset as a story.
 
-use super::super::time::{span, when, when_known};
+use super::super::time::{when, when_known};
 use super::decoded;
 use super::document::{sequence, timestamp_type};
 use crate::format::{Offset, Timestamp};
@@ -10,7 +10,7 @@ use crate::log::explain::{
     Removal, Retention, SegmentAt,
 };
 use crate::log::verify::Surroundings;
-use crate::tools::progress::{count, size};
+use crate::tools::numbers::{count, size, span};
 use serde_json::Value;
 
 /// The most characters of a key or value that are shown.
@@ -235,14 +235,14 @@ fn record(lines: &mut Lines, found: &Explained, held: &Held) {
     let record = &held.record;
     lines.say("time", &when_known(record.timestamp));
     if let Some((kind, data)) = &record.control {
-        return lines.say("says", &format!("{kind} {data}"));
+        return lines.say("says", &format!("{kind} {}", spaced(data)));
     }
     match decoded(found, record) {
         Some(shown) => {
             if shown.key != Value::Null {
-                lines.say("key", &shown.key.to_string());
+                lines.say("key", &spaced(&shown.key));
             }
-            lines.say("value", &shown.value.to_string());
+            lines.say("value", &spaced(&shown.value));
         }
         None => {
             lines.say("key", &shown(record.key.as_deref()));
@@ -252,6 +252,24 @@ fn record(lines: &mut Lines, found: &Explained, held: &Held) {
     for (name, value) in &record.headers {
         let text = format!("{} = {}", shown(Some(name)), shown(value.as_deref()));
         lines.say("header", &text);
+    }
+}
+
+/// JSON with blanks behind commas, where lines can be broken.
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(spaced).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::String(name.clone()), spaced(value))
+            };
+            let members: Vec<String> = members.iter().map(member).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

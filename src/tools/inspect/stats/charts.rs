@@ -1,10 +1,9 @@
 //! Columns and bars for people, at most 80 wide.
 
 use crate::format::Timestamp;
-use std::io::IsTerminal as _;
+use crate::tools::table::aligned;
+use crate::tools::terminal::{Paint, WIDTH, columns, cut};
 
-/// Lines are not longer.
-const WIDTH: usize = 80;
 /// Bars are not longer, however much room there is.
 const MOST_BAR: usize = 40;
 const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -13,7 +12,7 @@ const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 pub(super) struct Page {
     /// What is there so far.
     pub(super) text: String,
-    colour: bool,
+    paint: Paint,
 }
 
 /// A line of a chart.
@@ -29,14 +28,13 @@ pub(super) struct Bar {
 impl Page {
     /// Empty; with colours where standard output is a terminal that may have them.
     pub(super) fn new() -> Self {
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self::coloured(std::io::stdout().is_terminal() && !no_colour)
+        Self::painted(Paint::stdout())
     }
 
-    const fn coloured(colour: bool) -> Self {
+    const fn painted(paint: Paint) -> Self {
         Self {
             text: String::new(),
-            colour,
+            paint,
         }
     }
 
@@ -51,7 +49,7 @@ impl Page {
         let mut line = words.to_owned();
         for (at, item) in items.iter().enumerate() {
             let comma = if at + 1 < items.len() { "," } else { "" };
-            if width(&line) + width(item) + 1 + comma.len() > WIDTH {
+            if columns(&line) + columns(item) + 1 + comma.len() > WIDTH {
                 self.line(&line);
                 line = " ".to_owned();
             }
@@ -63,7 +61,7 @@ impl Page {
     /// A title behind an empty line, and what is said beside it.
     pub(super) fn title(&mut self, title: &str, beside: &str) {
         self.text.push('\n');
-        let title = self.painted("1", title);
+        let title = self.paint.text("1", title);
         self.line(&format!("{title}  {beside}"));
     }
 
@@ -71,57 +69,51 @@ impl Page {
     pub(super) fn columns(&mut self, headings: &[&str], rows: &[Vec<String>]) {
         let headings: Vec<String> = headings.iter().map(|text| (*text).to_owned()).collect();
         let all = || std::iter::once(&headings).chain(rows);
-        let columns = headings.len();
-        let mut widths: Vec<usize> = (0..columns)
-            .map(|column| all().map(|row| width(&row[column])).max().unwrap_or(0))
-            .collect();
-        let others: usize = widths.iter().skip(1).map(|width| width + 2).sum();
-        widths[0] = widths[0].min(WIDTH.saturating_sub(others).max(8));
-        for (at, row) in all().enumerate() {
-            let mut line = padded(&shortened(&row[0], widths[0]), widths[0]);
-            for (cell, width) in row.iter().zip(&widths).skip(1) {
-                line.push_str("  ");
-                line.push_str(&aligned(cell, *width));
+        let widths = aligned::widths(all().map(Vec::as_slice));
+        let others: usize = widths
+            .iter()
+            .skip(1)
+            .map(|width| width + aligned::GAP)
+            .sum();
+        let first = WIDTH.saturating_sub(others).max(8);
+        let lines = aligned::lines(all().map(Vec::as_slice), first, |column| column > 0);
+        for (at, line) in lines.into_iter().enumerate() {
+            match at {
+                0 => self.line(&self.paint.text("1", &line)),
+                _ => self.line(&line),
             }
-            if at == 0 {
-                line = self.painted("1", line.trim_end());
-            }
-            self.line(&line);
         }
     }
 
     /// A bar for each line, the longest as long as there is room.
     pub(super) fn bars(&mut self, bars: &[Bar]) {
-        let columns = bars.iter().map(|bar| bar.values.len()).max().unwrap_or(0);
-        let longest = bars.iter().map(|bar| width(&bar.label)).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns)
-            .map(|column| {
-                let cells = bars.iter().filter_map(|bar| bar.values.get(column));
-                cells.map(|cell| width(cell)).max().unwrap_or(0)
+        let rows: Vec<Vec<String>> = bars
+            .iter()
+            .map(|bar| {
+                std::iter::once(&bar.label)
+                    .chain(&bar.values)
+                    .cloned()
+                    .collect()
             })
             .collect();
-        let values: usize = widths.iter().map(|width| width + 2).sum();
-        let label = longest.min(WIDTH.saturating_sub(values + 14));
-        let room = WIDTH.saturating_sub(2 + label + values + 2).min(MOST_BAR);
-        let most = bars.iter().map(|bar| bar.length).max().unwrap_or(0);
-        for bar in bars {
-            let mut line = format!("  {}", padded(&shortened(&bar.label, label), label));
-            for (cell, width) in bar.values.iter().zip(&widths) {
-                line.push_str("  ");
-                line.push_str(&aligned(cell, *width));
-            }
-            line.push_str("  ");
-            let drawn = drawn(bar.length, most, room);
-            line.push_str(&self.painted("36", &drawn));
-            self.line(&line);
+        let mut widths = aligned::widths(rows.iter().map(Vec::as_slice));
+        let values: usize = widths
+            .iter()
+            .skip(1)
+            .map(|width| width + aligned::GAP)
+            .sum();
+        if let Some(label) = widths.first_mut() {
+            *label = (*label).min(WIDTH.saturating_sub(values + 14));
         }
-    }
-
-    fn painted(&self, colour: &str, text: &str) -> String {
-        if self.colour && !text.is_empty() {
-            format!("\u{1b}[{colour}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
+        let all = values + widths.first().copied().unwrap_or(0);
+        let room = WIDTH.saturating_sub(2 + all + 2).min(MOST_BAR);
+        let most = bars.iter().map(|bar| bar.length).max().unwrap_or(0);
+        let first = widths.first().copied().unwrap_or(0);
+        let lines = aligned::lines(rows.iter().map(Vec::as_slice), first, |column| column > 0);
+        for (bar, line) in bars.iter().zip(lines) {
+            let drawn = self.paint.text("36", &drawn(bar.length, most, room));
+            let fill = " ".repeat(all.saturating_sub(columns(&line)));
+            self.line(&format!("  {line}{fill}  {drawn}"));
         }
     }
 }
@@ -136,73 +128,6 @@ fn drawn(length: u64, most: u64, room: usize) -> String {
     let mut text = "█".repeat(eighths / 8);
     if let Some(part) = (eighths % 8).checked_sub(1) {
         text.push(EIGHTHS[part]);
-    }
-    text
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-fn padded(text: &str, to: usize) -> String {
-    format!("{text:<to$}")
-}
-
-fn aligned(text: &str, to: usize) -> String {
-    format!("{text:>to$}")
-}
-
-fn shortened(text: &str, to: usize) -> String {
-    if width(text) <= to {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(to.saturating_sub(1)).collect();
-    short.push('…');
-    short
-}
-
-/// A number with commas.
-pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number that may be small: three digits that count.
-pub(super) fn decimal(value: f64) -> String {
-    if value >= 99.95 {
-        number(value.round() as u64)
-    } else if value >= 9.995 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.2}")
-    }
-}
-
-/// A span of milliseconds, in its two largest units.
-pub(super) fn span(millis: i64) -> String {
-    const UNITS: [(i64, &str); 5] = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "min"),
-        (1000, "s"),
-        (1, "ms"),
-    ];
-    let Some(first) = UNITS.iter().position(|(unit, _)| millis >= *unit) else {
-        return "0 ms".to_owned();
-    };
-    let (unit, name) = UNITS[first];
-    let mut text = format!("{} {name}", millis / unit);
-    if let Some((smaller, name)) = UNITS.get(first + 1)
-        && millis % unit / smaller > 0
-    {
-        text.push_str(&format!(" {} {name}", millis % unit / smaller));
     }
     text
 }
@@ -231,9 +156,9 @@ pub(super) fn key(bytes: &[u8], length: usize) -> String {
         None => bytes.escape_ascii().to_string(),
     };
     if length > bytes.len() {
-        return shortened(&format!("{text}…"), MOST);
+        return cut(&format!("{text}…"), MOST);
     }
-    shortened(&text, MOST)
+    cut(&text, MOST)
 }
 
 #[cfg(test)]
@@ -250,7 +175,7 @@ mod tests {
 
     #[test]
     fn pages_keep_to_80_columns() {
-        let mut page = Page::coloured(false);
+        let mut page = Page::painted(Paint::new(false));
         let long = "x".repeat(200);
         page.columns(
             &["TOPIC", "BYTES", "RECORDS"],
@@ -262,18 +187,12 @@ mod tests {
             length: 7,
         }]);
         for line in page.text.lines() {
-            assert!(width(line) <= WIDTH, "{line}");
+            assert!(columns(line) <= WIDTH, "{line}");
         }
     }
 
     #[test]
-    fn numbers_and_times_for_people() {
-        assert_eq!(number(1_234_567), "1,234,567");
-        assert_eq!(decimal(0.5), "0.50");
-        assert_eq!(decimal(1234.5), "1,235");
-        assert_eq!(span(0), "0 ms");
-        assert_eq!(span(90_061_000), "1 d 1 h");
-        assert_eq!(span(3_600_000), "1 h");
+    fn times_and_keys_for_people() {
         let at = Timestamp::new(1_700_000_000_123);
         assert_eq!(time(at, 1), "2023-11-14 22:13:20.123");
         assert_eq!(time(at, 3_600_000), "2023-11-14 22:13");
@@ -285,7 +204,7 @@ mod tests {
 
     #[test]
     fn colours_are_only_where_they_are_wanted() {
-        let mut page = Page::coloured(true);
+        let mut page = Page::painted(Paint::new(true));
         page.title("KEYS", "none");
         assert_eq!(page.text, "\n\u{1b}[1mKEYS\u{1b}[0m  none\n");
     }

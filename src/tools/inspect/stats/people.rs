@@ -1,11 +1,11 @@
 //! Statistics for people: a table of what there is, then a chart of each kind.
 
-use super::charts::{self, Bar, Page, decimal, number, span};
+use super::charts::{self, Bar, Page};
 use super::subject::{Extent, Row, Subject};
 use crate::log::stats::sizes::{Class, Sizes};
 use crate::log::stats::{Content, Packed};
 use crate::tools::args::inspect::Level;
-use crate::tools::progress::size;
+use crate::tools::numbers::{decimal, exact_span as span, number, size};
 
 /// Lines of a chart of sizes.
 const MOST_CLASSES: usize = 12;

@@ -7,8 +7,8 @@ use crate::format::{Offset, Timestamp};
 use crate::log::image::release_of;
 use crate::log::survey::{CodecCounts, Survey};
 use crate::tools::args::DataFormat;
-use crate::tools::grid::{Column, Grid, NOTHING};
-use crate::tools::{progress, terminal};
+use crate::tools::table::{Column, Grid, NOTHING};
+use crate::tools::{numbers, terminal};
 use std::fmt::Write as _;
 
 /// The columns of topics, partitions and segments; the first ones are their names.
@@ -260,7 +260,7 @@ impl Columns {
         };
         row.extend([
             numbers.segments.map_or_else(nothing, |it| it.to_string()),
-            progress::size(numbers.bytes),
+            numbers::size(numbers.bytes),
             offset(numbers.start),
             offset(numbers.end),
             unless(numbers.high_watermark, numbers.end),
@@ -319,8 +319,8 @@ fn details(numbers: &Numbers, text: &mut String) {
         "size",
         &format!(
             "{} of logs, {} of indexes",
-            progress::size(numbers.bytes),
-            progress::size(numbers.index_bytes)
+            numbers::size(numbers.bytes),
+            numbers::size(numbers.index_bytes)
         ),
     );
     line(

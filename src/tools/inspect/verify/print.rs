@@ -2,10 +2,10 @@
 
 use crate::log::verify::{Check, Finding, Scope, Severity, Totals};
 use crate::tools::args::DataFormat;
-use crate::tools::csv_rows::write_field;
-use crate::tools::progress;
+use crate::tools::numbers;
+use crate::tools::table::write_separated;
+use crate::tools::terminal::{self, Paint};
 use serde_json::{Map, Value, json};
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,8 +23,6 @@ const FIELDS: [&str; 11] = [
     "expected",
     "found",
 ];
-/// Lines are broken there on a terminal.
-const WIDTH: usize = 80;
 
 /// How many findings there were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,18 +64,16 @@ pub(super) struct Printer {
     /// Paths are shown from here on.
     data: PathBuf,
     terminal: bool,
-    colour: bool,
+    paint: Paint,
 }
 
 impl Printer {
     pub(super) fn new(format: DataFormat, data: &Path) -> Self {
-        let terminal = std::io::stdout().is_terminal();
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             format,
             data: data.to_owned(),
-            terminal,
-            colour: terminal && !no_colour,
+            terminal: terminal::is_there(),
+            paint: Paint::stdout(),
         }
     }
 
@@ -150,45 +146,23 @@ impl Printer {
             finding.expected, finding.found
         ));
         let severity = finding.severity.as_str();
-        let painted = if self.colour {
-            format!("\u{1b}[{}m{severity}\u{1b}[0m", colour(finding.severity))
-        } else {
-            severity.to_owned()
-        };
+        let painted = self.paint.text(colour(finding.severity), severity);
         let check = finding.check.as_str();
         let width = severity.len() + check.len() + place.chars().count() + what.chars().count();
-        if self.terminal && width + 6 > WIDTH {
+        if self.terminal && width + 6 > terminal::WIDTH {
             return format!("{painted} {check}: {place}\n    {what}\n").into_bytes();
         }
         format!("{painted} {check}: {place}, {what}\n").into_bytes()
     }
 
     fn separated(&self, values: impl Iterator<Item = Value>) -> Vec<u8> {
+        let separator = if self.format == DataFormat::Csv {
+            b','
+        } else {
+            b'\t'
+        };
         let mut out = Vec::new();
-        for (at, value) in values.enumerate() {
-            if at > 0 {
-                out.push(if self.format == DataFormat::Csv {
-                    b','
-                } else {
-                    b'\t'
-                });
-            }
-            let text = match value {
-                Value::Null => None,
-                Value::String(text) => Some(text),
-                other => Some(other.to_string()),
-            };
-            match (self.format, text) {
-                (DataFormat::Csv, text) => {
-                    write_field(&mut out, text.as_deref().map(str::as_bytes))
-                }
-                (_, Some(text)) => {
-                    out.extend(text.replace(['\t', '\n', '\r'], " ").into_bytes());
-                }
-                (_, None) => {}
-            }
-        }
-        out.push(b'\n');
+        write_separated(&mut out, values, separator);
         out
     }
 
@@ -222,10 +196,10 @@ impl Printer {
 pub(super) fn words(totals: &Totals, counts: &Counts, elapsed: Duration) -> String {
     let read = format!(
         "{} in {}, {}, {}",
-        progress::count(totals.records, "record"),
+        numbers::count(totals.records, "record"),
         batches(totals.batches),
-        progress::count(totals.partitions, "partition"),
-        progress::size(totals.bytes)
+        numbers::count(totals.partitions, "partition"),
+        numbers::size(totals.bytes)
     );
     let kinds: Vec<String> = Counts::SEVERITIES
         .iter()
@@ -239,11 +213,11 @@ pub(super) fn words(totals: &Totals, counts: &Counts, elapsed: Duration) -> Stri
     } else {
         format!("findings: {}", kinds.join(", "))
     };
-    format!("{read} in {}; {findings}", progress::duration(elapsed))
+    format!("{read} in {}; {findings}", numbers::duration(elapsed))
 }
 
 fn batches(number: u64) -> String {
-    let text = progress::count(number, "batch");
+    let text = numbers::count(number, "batch");
     match text.strip_suffix('s') {
         Some(singular) => format!("{singular}es"),
         None => text,

@@ -1,11 +1,13 @@
 //! A table for people that fits: columns that matter less are left out where the
 //! terminal is too narrow, and so are those that say nothing.
 
-use super::terminal::cut;
+use super::aligned::{self, GAP};
+use crate::tools::terminal::columns;
 
 /// What a cell says that has nothing to say.
 pub const NOTHING: &str = "-";
-const GAP: usize = 2;
+/// The first column is not cut to less.
+const LEAST: usize = 12;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
@@ -76,46 +78,20 @@ impl Grid {
         // Long names in the first column are cut.
         let over = self.width(&kept).saturating_sub(width);
         let first = kept.first().map_or(0, |at| self.column_width(*at));
-        let first = first.saturating_sub(over).max(12);
-        let headings = self.columns.iter().map(|column| column.name.to_owned());
-        let headings: Vec<_> = headings.collect();
-        let mut text = String::new();
-        for row in std::iter::once(&headings).chain(&self.rows) {
-            self.line(row, &kept, first, &mut text);
-        }
-        text
-    }
-
-    fn line(&self, row: &[String], kept: &[usize], first: usize, text: &mut String) {
-        let mut line = String::new();
-        for (number, at) in kept.iter().enumerate() {
-            let mut width = self.column_width(*at);
-            let mut cell = row[*at].clone();
-            if number == 0 {
-                width = width.min(first);
-                cell = cut(&cell, width);
-            } else {
-                line.push_str("  ");
-            }
-            let fill = " ".repeat(width.saturating_sub(cell.chars().count()));
-            if self.columns[*at].right {
-                line.push_str(&fill);
-                line.push_str(&cell);
-            } else {
-                line.push_str(&cell);
-                line.push_str(&fill);
-            }
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
+        let first = first.saturating_sub(over).max(LEAST).min(first);
+        let headings: Vec<String> = self.columns.iter().map(|c| c.name.to_owned()).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(&headings)
+            .chain(&self.rows)
+            .map(|row| kept.iter().map(|at| row[*at].clone()).collect())
+            .collect();
+        let right = |number: usize| self.columns[kept[number]].right;
+        let lines = aligned::lines(rows.iter().map(Vec::as_slice), first, right);
+        lines.into_iter().map(|line| line + "\n").collect()
     }
 
     fn column_width(&self, at: usize) -> usize {
-        let cells = self.rows.iter().map(|row| row[at].chars().count());
-        cells
-            .max()
-            .unwrap_or(0)
-            .max(self.columns[at].name.chars().count())
+        let cells = self.rows.iter().map(|row| columns(&row[at]));
+        cells.max().unwrap_or(0).max(columns(self.columns[at].name))
     }
 
     fn width(&self, kept: &[usize]) -> usize {
