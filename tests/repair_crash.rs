@@ -24,8 +24,6 @@ use std::sync::Arc;
 const DATA: &str = "/data";
 const METADATA: &str = "__cluster_metadata-0";
 const SEEDS: u64 = 12;
-/// Seeds of which --adopt and --abort-transaction are crashed.
-const OF_OPTIONS: usize = 3;
 /// Moments at which each is.
 const MOMENTS: u64 = 120;
 
@@ -93,7 +91,7 @@ fn a_crash_of_undo_leaves_the_result_or_the_original() {
 
 #[test]
 fn a_crash_of_adopting_leaves_the_original_or_the_result() {
-    for seed in seeds().into_iter().take(OF_OPTIONS) {
+    for seed in seeds() {
         let before = damaged(seed);
         for entry in before.list(&Path::new(DATA).join(METADATA)).unwrap() {
             let path = Path::new(DATA).join(METADATA).join(entry.name);
@@ -111,7 +109,7 @@ fn a_crash_of_adopting_leaves_the_original_or_the_result() {
 
 #[test]
 fn a_crash_of_ending_a_transaction_leaves_the_original_or_the_result() {
-    for seed in seeds().into_iter().take(OF_OPTIONS) {
+    for seed in seeds() {
         let (before, producer) = left_open(seed);
         let options = Options {
             abort: Some(producer),

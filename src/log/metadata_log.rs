@@ -1,7 +1,6 @@
 //! The metadata log to be looked at: record by record, and what it added up to at
-//! any offset that its segments and snapshots still reach. Damage ends the reading of
-//! what it adds up to, and is told beside what was read before it; record by record
-//! it is passed over ([`every_record`]).
+//! any offset that its segments and snapshots still reach. Damage is passed over, and
+//! told beside what was read around it.
 
 use super::data_dir::MOST_SMALL_FILE;
 use super::error::{LogError, Result};
@@ -71,8 +70,9 @@ pub struct ImageAt {
     pub snapshot: Option<PathBuf>,
     /// How many records were read, those of the snapshot included.
     pub records: u64,
-    /// What ended the reading early, or kept a snapshot from being used.
-    pub damage: Vec<LogError>,
+    /// What is not in it: places that cannot be read, and offsets that are missing.
+    /// What changes something that was lost says nothing.
+    pub damage: Vec<Skipped>,
 }
 
 /// What is handed each record, and says when it is enough.
@@ -303,75 +303,126 @@ impl ImageAt {
     fn replay(host: &Arc<dyn Host>, source: &Source, at: Option<Offset>) -> Result<Self> {
         let Source::Directory(directory) = source else {
             let mut this = Self::default();
-            this.take(host, source, Offset::ZERO, at)?;
+            this.take(host, source, None, at)?;
             return Ok(this);
         };
         let most = at.map_or(Offset::new(i64::MAX), Offset::next);
+        let start = Listing::read(&**host, directory)?.segments.first().copied();
+        let begins = start.is_none_or(|start| start == Offset::ZERO);
         let mut damage = Vec::new();
+        let mut damaged = None;
         let mut earliest = None;
         for snapshot in snapshots(&**host, directory)?.into_iter().rev() {
             if snapshot.offset > most {
                 earliest = Some(snapshot.offset);
                 continue;
             }
-            let mut this = Self::default();
-            let file = Source::File(snapshot.path.clone());
-            this.take(host, &file, Offset::ZERO, None)?;
-            if this.damage.is_empty() {
-                this.offset = Offset::from_wire(snapshot.offset.get() - 1);
-                this.epoch = Some(snapshot.epoch);
-                this.snapshot = Some(snapshot.path);
+            let is_reached = start.is_none_or(|start| start <= snapshot.offset);
+            let mut this = Self::of_snapshot(host, snapshot)?;
+            if this.damage.is_empty() && (is_reached || damaged.is_none()) {
                 this.damage = damage;
-                this.take(host, source, snapshot.offset, at)?;
-                return Ok(this);
+                return this.behind_snapshot(host, source, at);
             }
             damage.append(&mut this.damage);
+            damaged = damaged.or(Some(this));
         }
-        let start = Listing::read(&**host, directory)?.segments.first().copied();
-        if let Some(start) = start.filter(|start| *start > Offset::ZERO)
-            && damage.is_empty()
-        {
-            return Err(LogError::OffsetOutOfRange {
+        match (start, damaged) {
+            // Says more than a log whose start is gone.
+            (_, Some(mut this)) if !begins => {
+                this.damage = damage;
+                this.behind_snapshot(host, source, at)
+            }
+            (Some(start), None) if !begins => Err(LogError::OffsetOutOfRange {
                 partition: directory.clone(),
                 offset: at.unwrap_or_default(),
                 start: earliest.map_or(start, |offset| Offset::new(offset.get() - 1)),
                 end: Offset::new(i64::MAX),
-            });
+            }),
+            _ => {
+                let mut this = Self {
+                    damage,
+                    ..Self::default()
+                };
+                this.take(host, source, Some(Offset::ZERO), at)?;
+                Ok(this)
+            }
         }
-        let mut this = Self {
-            damage,
-            ..Self::default()
-        };
-        this.take(host, source, Offset::ZERO, at)?;
+    }
+
+    /// What can be read of a snapshot.
+    fn of_snapshot(host: &Arc<dyn Host>, snapshot: Snapshot) -> Result<Self> {
+        let mut this = Self::default();
+        this.take(host, &Source::File(snapshot.path.clone()), None, None)?;
+        this.offset = Offset::from_wire(snapshot.offset.get() - 1);
+        this.epoch = Some(snapshot.epoch);
+        this.snapshot = Some(snapshot.path);
         Ok(this)
     }
 
+    /// With the log behind the snapshot.
+    fn behind_snapshot(
+        mut self,
+        host: &Arc<dyn Host>,
+        source: &Source,
+        at: Option<Offset>,
+    ) -> Result<Self> {
+        let from = self.offset.map_or(Offset::ZERO, Offset::next);
+        self.take(host, source, Some(from), at)?;
+        Ok(self)
+    }
+
+    /// Takes every record from an offset on, none of which may be missing, or all of a
+    /// file.
     fn take(
         &mut self,
         host: &Arc<dyn Host>,
         source: &Source,
-        from: Offset,
+        from: Option<Offset>,
         until: Option<Offset>,
     ) -> Result<()> {
-        let damage = each_record(host, source, from, &mut |entry| {
-            if until.is_some_and(|until| entry.offset > until) {
-                return ControlFlow::Break(());
-            }
-            self.records += 1;
-            self.offset = Some(entry.offset);
-            self.epoch = entry.epoch;
-            self.timestamp = entry.timestamp;
-            match &entry.said {
-                Said::Control(ControlRecord::SnapshotHeader(header)) => {
-                    self.timestamp = header.last_contained_log_timestamp;
+        let is_log = from.is_some();
+        let mut next = from;
+        let from = from.unwrap_or_default();
+        every_record(host, source, from, &mut |read| {
+            match read {
+                Read::Skipped(_) if until.is_some() && self.offset == until => {
+                    return ControlFlow::Break(());
                 }
-                Said::Control(record) => self.image.control(record),
-                Said::Record(record) => self.image.apply(record.record.clone()),
+                Read::Skipped(skipped) if skipped.is_loss() => {
+                    // The offsets that are missing next are missing here.
+                    next = None;
+                    self.damage.push(skipped);
+                }
+                Read::Skipped(_) => {}
+                Read::Record(entry) if until.is_some_and(|until| entry.offset > until) => {
+                    return ControlFlow::Break(());
+                }
+                Read::Record(entry) => {
+                    if let Some(missing) = next.filter(|next| *next < entry.offset) {
+                        let skipped =
+                            Skipped::of_gap(entry.path, entry.position, missing, entry.offset);
+                        self.damage.push(skipped);
+                    }
+                    next = is_log.then(|| entry.offset.next());
+                    self.add(entry);
+                }
             }
             ControlFlow::Continue(())
-        })?;
-        self.damage.extend(damage);
-        Ok(())
+        })
+    }
+
+    fn add(&mut self, entry: &Entry<'_>) {
+        self.records += 1;
+        self.offset = Some(entry.offset);
+        self.epoch = entry.epoch;
+        self.timestamp = entry.timestamp;
+        match &entry.said {
+            Said::Control(ControlRecord::SnapshotHeader(header)) => {
+                self.timestamp = header.last_contained_log_timestamp;
+            }
+            Said::Control(record) => self.image.control(record),
+            Said::Record(record) => self.image.apply(record.record.clone()),
+        }
     }
 }
 

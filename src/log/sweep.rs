@@ -95,6 +95,22 @@ impl Skipped {
         }
     }
 
+    /// Offsets that are missing in front of the batch at `position`.
+    pub fn of_gap(path: &Path, position: u64, missing: Offset, found: Offset) -> Self {
+        Self {
+            path: path.to_owned(),
+            damage: Damage {
+                position,
+                next: position,
+                is_tail: false,
+                check: Check::OffsetGap,
+                expected: format!("offset {missing}"),
+                found: format!("offset {found}"),
+                offsets: Some((missing, found)),
+            },
+        }
+    }
+
     /// Whether something is lost with it: an end that was not written to its end had
     /// not been acknowledged.
     pub const fn is_loss(&self) -> bool {

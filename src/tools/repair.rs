@@ -6,6 +6,7 @@ use super::args::DataFormat;
 use super::args::repair::{RepairAction, RepairOptions};
 use super::error::{Result, ToolError};
 use super::inspect::site::Scope;
+use super::inspect::tell_live;
 use super::numbers::count;
 use super::progress::{Progress, summary};
 use crate::host::Host;
@@ -24,6 +25,7 @@ pub fn run(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<()> {
     match options.action {
         RepairAction::Undo { force } => undo(options, &place, host, force),
         RepairAction::Plan => {
+            tell_live(NAME, &options.site, &**host, options.quiet);
             let (plan, findings) = plan(options, &place, host)?;
             print::outcome(options, &plan, &Outcome::Planned)?;
             planned(options, &plan, &findings)

@@ -192,21 +192,68 @@ fn the_log_goes_on_behind_damage() {
 }
 
 #[test]
-fn damage_ends_the_reading_and_exits_3() {
+fn what_it_adds_up_to_goes_on_behind_damage() {
     let place = dynamic();
-    let log = place.path("data/__cluster_metadata-0/00000000000000000000.log");
+    let before = document(&place, "data --at 300");
+    let path = "data/__cluster_metadata-0/00000000000000000000.log";
+    let batches = place.ok(&format!("inspect batches {path} --json"));
+    let batches: Vec<Value> = batches
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let number = |batch: &Value, field: &str| batch[field].as_i64().unwrap();
+    let at = |offset: i64| {
+        let is_behind = |batch: &&Value| number(batch, "baseOffset") >= offset;
+        batches.iter().find(is_behind).unwrap()
+    };
+    let hit = at(100);
+    let log = place.path(path);
     let mut bytes = std::fs::read(&log).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x40;
-    std::fs::write(&log, bytes).unwrap();
+    bytes[number(hit, "position") as usize + 70] ^= 0x40;
+    std::fs::write(&log, &bytes).unwrap();
     let whole = document(&place, "data");
     assert_eq!(whole["offset"], 531, "the snapshot is behind the damage");
+    assert_eq!(whole["damage"], json!([]));
+
+    let line = format!("data --at {}", number(hit, "baseOffset") - 1);
+    assert_eq!(document(&place, &line)["damage"], json!([]), "it is behind");
+
     let found = place.run("inspect metadata data --at 300 --json");
     assert_eq!(found.code, 3);
-    let document: Value = serde_json::from_str(&found.text).unwrap();
-    assert_eq!(document["damage"].as_array().unwrap().len(), 1);
-    assert_eq!(document["brokers"].as_array().unwrap().len(), 1);
+    let after: Value = serde_json::from_str(&found.text).unwrap();
+    assert_eq!(after["offset"], 300);
+    assert_eq!(after["topics"], before["topics"]);
+    let lost = json!([{
+        "file": "__cluster_metadata-0/00000000000000000000.log",
+        "byteStart": hit["position"],
+        "byteEnd": number(hit, "position") + number(hit, "size"),
+        "offsetStart": hit["baseOffset"],
+        "offsetEnd": number(hit, "lastOffset") + 1,
+        "expected": after["damage"][0]["expected"],
+        "found": after["damage"][0]["found"],
+    }]);
+    assert_eq!(after["damage"], lost);
+    assert!(found.errors.contains("1 damaged place passed over"));
 
+    // A batch that is gone altogether.
+    let (from, to) = (number(hit, "position"), number(at(110), "position"));
+    bytes.drain(from as usize..to as usize);
+    std::fs::write(&log, &bytes).unwrap();
+    let found = place.run("inspect metadata data --at 300");
+    assert_eq!(found.code, 3);
+    let (missing, next) = (number(hit, "baseOffset"), number(at(110), "baseOffset"));
+    for text in [
+        format!("{path}: bytes {from} to {from}: expected offset {missing}, found offset {next}"),
+        format!("of offsets {missing} to {}", next - 1),
+    ] {
+        assert!(found.errors.contains(&text), "{text}: {}", found.errors);
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_says_what_it_can() {
+    let place = dynamic();
+    let before = document(&place, "data");
     let snapshot = "data/__cluster_metadata-0/00000000000000000530-0000000001.checkpoint";
     let mut bytes = std::fs::read(place.path(snapshot)).unwrap();
     let footer = bytes.len() - 30;
@@ -215,4 +262,30 @@ fn damage_ends_the_reading_and_exits_3() {
     let found = place.run(&format!("inspect metadata {snapshot}"));
     assert_eq!(found.code, 3);
     assert!(found.text.contains("features"));
+
+    // An earlier one, and the log behind it, say it all; without them it says the most.
+    let earlier = "data/__cluster_metadata-0/00000000000000000376-0000000001.checkpoint";
+    let first = "data/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
+    for (remove, from) in [(None, earlier), (Some(earlier), first)] {
+        if let Some(remove) = remove {
+            std::fs::remove_file(place.path(remove)).unwrap();
+        }
+        let found = place.run("inspect metadata data --json");
+        assert_eq!(found.code, 3, "{}", found.errors);
+        let after: Value = serde_json::from_str(&found.text).unwrap();
+        assert_eq!(
+            after["snapshot"].as_str().unwrap_or_default(),
+            from.rsplit('/').next().unwrap()
+        );
+        for section in ["topics", "configs", "acls", "users"] {
+            assert_eq!(after[section], before[section], "{section}");
+        }
+    }
+    let log = "data/__cluster_metadata-0/00000000000000000000.log";
+    std::fs::rename(place.path(log), place.path(&log.replace("0.log", "9.log"))).unwrap();
+    let found = place.run("inspect metadata data --json");
+    assert_eq!(found.code, 3, "{}", found.errors);
+    let after: Value = serde_json::from_str(&found.text).unwrap();
+    assert_eq!(json!(snapshot.rsplit('/').next()), after["snapshot"]);
+    assert_eq!(after["topics"], before["topics"]);
 }

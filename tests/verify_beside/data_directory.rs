@@ -190,3 +190,23 @@ fn directories() {
         ],
     );
 }
+
+/// A broker with several directories has it in one of them, and which one nothing in
+/// the others tells: its partitions are no damage.
+#[test]
+fn a_metadata_log_that_is_not_here_is_noted() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let data = directory.path();
+    support::unpack(support::CLEAN, data);
+    let is_it = |found: &ottla::log::verify::Finding| {
+        found.check == Check::Directory && found.path == data.join("__cluster_metadata-0")
+    };
+    assert!(!crate::verify(data).iter().any(is_it));
+    fs::remove_dir_all(data.join("__cluster_metadata-0")).expect("it is there");
+    let found = crate::verify(data);
+    assert!(found.iter().any(is_it), "{found:#?}");
+    assert!(found.iter().all(|found| found.severity == Severity::Note));
+    // ZooKeeper's brokers have none.
+    fs::write(data.join(META), "version=0\nbroker.id=1\ncluster.id=x\n").expect("written");
+    assert!(!crate::verify(data).iter().any(is_it));
+}

@@ -48,6 +48,12 @@ pub(super) fn plan(
         work.quorum_state();
         work.snapshots()?;
         work.directories()?;
+    } else if findings
+        .iter()
+        .any(|finding| finding.path == around.data.join(metadata()))
+    {
+        let note = "no metadata log is here: where no other directory of the broker holds it, ottla repair --adopt makes a new one";
+        work.plan.notes.push(note.to_owned());
     }
     Ok(work.plan)
 }

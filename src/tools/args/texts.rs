@@ -259,7 +259,7 @@ of a description, one row a partition:
 
 --output json describes a topic as one object, its partitions and configs in it.";
 
-const INSPECT_METADATA: &str = r"inspect metadata --json prints one object: offset, epoch and timestamp of the last record that counts, snapshot (the file that the metadata was read from, or null), clusterId, nodeId, metadataVersion and its release, kraftVersion, leader, nextProducerId, zkMigration (0 to 3, or null), pendingRecords (of a metadata transaction without an end, or null), damage (texts; what it adds up to ends there), and an array for each section:
+const INSPECT_METADATA: &str = r"inspect metadata --json prints one object: offset, epoch and timestamp of the last record that counts, snapshot (the file that the metadata was read from, or null), clusterId, nodeId, metadataVersion and its release, kraftVersion, leader, nextProducerId, zkMigration (0 to 3, or null), pendingRecords (of a metadata transaction without an end, or null), damage (what was passed over, as of inspect groups, and offsets that are missing; the exit status is then 3), and an array for each section:
 
   features       feature level release
   quorum         voter leader directoryId endpoints

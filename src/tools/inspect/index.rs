@@ -1,6 +1,7 @@
 //! `ottla inspect index`: the entries of `.index`, `.timeindex` and `.txnindex`, with
 //! offsets as they are in the log, not counted from the segment's first.
 
+use super::NAME;
 use super::cells::{Cell, write_names, write_row};
 use super::files::{Listed, Troubles, list, print};
 use super::people;
@@ -62,7 +63,7 @@ pub(super) fn show(
     picked: Option<&[PartitionId]>,
     host: &Arc<dyn Host>,
 ) -> Result<()> {
-    tell_live(&options.site, &**host, options.quiet);
+    tell_live(NAME, &options.site, &**host, options.quiet);
     let mut out = Vec::new();
     let mut troubles = Troubles::default();
     write_names(&mut out, &FIELDS, options.output);

@@ -4,11 +4,11 @@
 mod log;
 mod sections;
 
+use super::files::{Troubles, skipped_json, tell_skipped};
 use super::site::{Scope, Site};
 use super::time::when;
 use crate::format::Offset;
 use crate::host::Host;
-use crate::log::LogError;
 use crate::log::data_dir::read_meta;
 use crate::log::image::release_of;
 use crate::log::layout::METADATA_TOPIC;
@@ -54,7 +54,9 @@ pub(super) fn run(options: &MetadataOptions, host: &Arc<dyn Host>) -> Result<()>
             .render(rows),
     };
     print(&text)?;
-    damaged(site, &found.damage)
+    let mut troubles = Troubles::default();
+    tell_skipped(found.damage.iter(), options.quiet, &mut troubles);
+    troubles.outcome(site)
 }
 
 /// The directory of the metadata log, or the file that was named.
@@ -156,7 +158,7 @@ fn document(options: &MetadataOptions, found: &ImageAt, host: &Arc<dyn Host>) ->
             found
                 .damage
                 .iter()
-                .map(LogError::to_string)
+                .map(|skipped| skipped_json(&options.site.data, skipped))
                 .collect::<Vec<_>>()
         ),
     );
@@ -230,18 +232,6 @@ fn for_people(
         }
     }
     text.into_bytes()
-}
-
-/// What ended the reading early is damage, told behind what could be read.
-fn damaged(site: &Site, damage: &[LogError]) -> Result<()> {
-    let Some(first) = damage.first() else {
-        return Ok(());
-    };
-    let error = ToolError::damage(format!("as far as it can be read: {first}"));
-    Err(error.hint(format!(
-        "`ottla inspect verify {site}` lists all that is damaged; `ottla repair {site}` says \
-         what can be saved"
-    )))
 }
 
 fn print(text: &[u8]) -> Result<()> {

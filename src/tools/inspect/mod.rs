@@ -19,10 +19,14 @@ mod transactions;
 mod verify;
 mod walk;
 
+pub(super) use walk::tell_live;
+
 use super::args::inspect::InspectOptions;
 use super::error::Result;
 use crate::host::Host;
 use std::sync::Arc;
+
+const NAME: &str = "ottla-inspect";
 
 /// Does what the options say.
 pub fn run(options: &InspectOptions, host: &Arc<dyn Host>) -> Result<()> {

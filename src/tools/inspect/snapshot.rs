@@ -1,6 +1,7 @@
 //! `ottla inspect snapshot`: what a partition's snapshots know of its producers, and
 //! what the metadata's snapshots hold.
 
+use super::NAME;
 use super::cells::{Cell, write_names, write_row};
 use super::files::{Listed, Troubles, list, print};
 use super::people;
@@ -54,7 +55,7 @@ pub(super) fn show(
     picked: Option<&[PartitionId]>,
     host: &Arc<dyn Host>,
 ) -> Result<()> {
-    tell_live(&options.site, &**host, options.quiet);
+    tell_live(NAME, &options.site, &**host, options.quiet);
     let mut out = Vec::new();
     let mut troubles = Troubles::default();
     write_names(&mut out, &FIELDS, options.output);

@@ -1,6 +1,7 @@
 //! Walks the batches that `inspect batches` and `inspect records` show: file by file,
 //! in a range of offsets, past damage, which is told on standard error.
 
+use super::NAME;
 use super::cells::Cell;
 use super::site::{Scope, Site};
 use crate::format::any_batch::{AnyBatch, AnyScratch};
@@ -89,7 +90,7 @@ pub(super) fn walk(
     host: &Arc<dyn Host>,
     visit: &mut dyn Visit,
 ) -> Result<()> {
-    tell_live(&options.site, &**host, options.quiet);
+    tell_live(NAME, &options.site, &**host, options.quiet);
     let mut walk = Walk {
         out: Vec::new(),
         damaged: 0,
@@ -123,13 +124,13 @@ pub(super) fn walk(
 }
 
 /// Says that what is shown may move.
-pub(super) fn tell_live(site: &Site, host: &dyn Host, quiet: bool) {
+pub(in crate::tools) fn tell_live(program: &str, site: &Site, host: &dyn Host, quiet: bool) {
     if !quiet && site.is_data && Presence::is_served(host, &site.data) {
         let text = format!(
             "{} is held by a running server: what is shown may move",
             site.data.display()
         );
-        progress::summary("ottla-inspect", quiet, &text);
+        progress::summary(program, quiet, &text);
     }
 }
 

@@ -120,17 +120,17 @@ fn found(
                 _ => What::Remove,
             };
             if !is_new {
-                let why = "is of the old metadata log";
+                let why = "is a file of the old metadata log";
                 plan.push(name.join(entry.name), what, Check::MetadataLog, why);
             }
         }
     } else {
-        let why = "is where the metadata log is";
+        let why = "holds the metadata log";
         plan.push(&name, What::CreateDirectory, Check::MetadataLog, why);
     }
     for (file, bytes) in files {
         let what = What::Write(bytes);
-        let why = "is of the new metadata log";
+        let why = "is a file of the new metadata log";
         plan.push(name.join(file), what, Check::MetadataLog, why);
     }
     if host.stat(&data.join(CLEAN_SHUTDOWN)).is_ok() {

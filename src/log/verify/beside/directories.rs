@@ -10,11 +10,12 @@
 
 use super::Report;
 use super::data::{Data, finding};
+use crate::format::meta_properties::MetaVersion;
 use crate::format::metadata::MetadataRecord;
 use crate::format::partition_metadata::PartitionMetadata;
 use crate::format::{NodeId, Offset, PartitionId, Uuid};
 use crate::host::Kind;
-use crate::log::data_dir::MOST_SMALL_FILE;
+use crate::log::data_dir::{MOST_SMALL_FILE, read_meta};
 use crate::log::image::{Image, PartitionState};
 use crate::log::layout::{METADATA_TOPIC, PARTITION_METADATA, TopicPartition};
 use crate::log::metadata_log::{Said, Source, each_record};
@@ -41,6 +42,23 @@ pub(super) fn check(data: &Data<'_>, report: &mut Report<'_>) {
         }
         missing(data, image, node, report);
     }
+    lost_metadata(data, report);
+}
+
+/// Partitions of a cluster without ZooKeeper, and no metadata log. Of a broker's
+/// directories one has it, and nothing in the others tells which.
+fn lost_metadata(data: &Data<'_>, report: &mut Report<'_>) {
+    let path = data.metadata_directory();
+    let is_there = data.host.stat(&path).is_ok();
+    let of_broker = data.partitions().next().is_some();
+    let meta = read_meta(&**data.host, &data.around.data);
+    if is_there || !of_broker || !matches!(meta, Ok(Some(meta)) if meta.version == MetaVersion::V1)
+    {
+        return;
+    }
+    let check = Check::Directory;
+    let expected = "the metadata log, here or in another directory of the broker";
+    report(finding(check, Severity::Note, path, expected, "none here"));
 }
 
 /// A file that is not Kafka's.

@@ -355,7 +355,10 @@ impl Current {
         }
         let check = Check::OffsetIndex;
         let finding = padding(partition, check, self.segment, &self.entries, at);
-        self.runs.add(finding, report);
+        // What a kill leaves is in order.
+        if finding.severity.is_damage() {
+            self.runs.add(finding, report);
+        }
         true
     }
 
@@ -439,8 +442,8 @@ pub(super) const fn entry_bytes(at: u64, size: usize) -> Range<u64> {
     at..at + size as u64
 }
 
-/// What there is to say about the zeros that a killed Kafka leaves. A Kafka that
-/// trusts them takes them for entries.
+/// What there is to say about zeros behind the entries, as a killed Kafka leaves them.
+/// A Kafka that trusts them takes them for entries.
 pub(super) fn padding<const SIZE: usize>(
     partition: &Partition,
     check: Check,

@@ -351,7 +351,7 @@ impl Current {
         }
         let check = Check::TimeIndex;
         let finding = padding(partition, check, self.segment, &self.entries, at);
-        // What a kill leaves is left in the offset index too, and told of there.
+        // What a kill leaves is in order.
         if finding.severity.is_damage() {
             self.runs.add(finding, report);
         }
