@@ -19,7 +19,8 @@ use crate::tools::error::Result;
 use decode::{Decoded, Decoder};
 use std::sync::Arc;
 
-/// The names of the fields, which scripts rely on.
+/// The names of the fields, which scripts rely on. See [`Frame`] for those that all
+/// records of a batch share.
 const FIELDS: [&str; 21] = [
     "topic",
     "partition",
@@ -53,6 +54,7 @@ pub(super) fn run(options: &RecordsOptions, host: &Arc<dyn Host>) -> Result<()> 
         left: options.count.unwrap_or(u64::MAX),
         place: None,
         decoder: None,
+        frame: Frame::default(),
         scratch: AnyScratch::default(),
     };
     walk(options, host, &mut records)
@@ -66,6 +68,8 @@ struct Records {
     place: Option<Place>,
     /// Of the records of the file at hand.
     decoder: Option<Decoder>,
+    /// Of the batch at hand.
+    frame: Frame,
     scratch: AnyScratch,
 }
 
@@ -118,6 +122,10 @@ impl Visit for Records {
                 return Ok(Verdict::Fine);
             }
         };
+        if self.format == DataFormat::Json {
+            let place = self.place.as_ref().expect("a file has begun");
+            self.frame.fill(place, &around);
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         match batch.records(&mut scratch) {
             Err(error) => tell(error.to_string()),
@@ -158,18 +166,16 @@ impl Records {
                 .unwrap_or_default()
         };
         let place = self.place.as_ref().expect("a file has begun");
-        let cells = cells(place, around, record, &decoded);
         match self.format {
             DataFormat::Table => {
                 self.lines
                     .record(out, record, around.control, &decoded.shown(record))
             }
-            DataFormat::Json => {
-                out.push(b'{');
-                write_members(out, &FIELDS, cells.into_iter(), true);
-                out.extend_from_slice(b"}\n");
+            DataFormat::Json => self.frame.write(out, &around.own(record, &decoded)),
+            format => {
+                let cells = cells(place, around, &around.own(record, &decoded));
+                write_row(out, &FIELDS, cells.into_iter(), format);
             }
-            format => write_row(out, &FIELDS, cells.into_iter(), format),
         }
     }
 }
@@ -211,53 +217,133 @@ impl Around {
     }
 }
 
-fn cells<'a>(
-    place: &'a Place,
-    around: &Around,
-    record: &Record<'a>,
-    decoded: &'a Decoded,
-) -> [Cell<'a>; FIELDS.len()] {
-    let [topic, partition, file] = place.cells();
-    let size = |bytes: Option<&[u8]>| Cell::from(bytes.map(|bytes| bytes.len() as i64));
-    let shown = |json: &'a Option<String>, bytes: Option<&'a [u8]>| match json {
-        Some(json) => Cell::Json(json),
-        None => Cell::from(bytes),
-    };
-    let sequence = around.base_sequence.map(|base| {
-        i64::from(sequence_after(
-            base,
-            record.offset.get() - around.base.get(),
-        ))
-    });
-    let control = decoded.control_type;
+/// The cells of a record that differ from record to record: offset and timestamp, the
+/// sequence, and what comes behind `control`.
+type Own<'a> = ([Cell<'a>; 2], Cell<'a>, [Cell<'a>; 7]);
+
+/// What is the same in every JSON line of a batch, written once.
+#[derive(Debug, Default)]
+struct Frame {
+    /// Before the offset.
+    head: Vec<u8>,
+    /// Between the timestamp and the sequence.
+    middle: Vec<u8>,
+    /// Behind the sequence.
+    flags: Vec<u8>,
+}
+
+impl Frame {
+    fn fill(&mut self, place: &Place, around: &Around) {
+        for part in [&mut self.head, &mut self.middle, &mut self.flags] {
+            part.clear();
+        }
+        self.head.push(b'{');
+        write_members(
+            &mut self.head,
+            &FIELDS,
+            around.head(place).into_iter(),
+            true,
+        );
+        let names = &FIELDS[6..];
+        write_members(&mut self.middle, names, around.middle().into_iter(), false);
+        let names = &FIELDS[12..];
+        write_members(&mut self.flags, names, around.flags().into_iter(), false);
+    }
+
+    fn write(&self, out: &mut Vec<u8>, (times, sequence, content): &Own<'_>) {
+        out.extend_from_slice(&self.head);
+        write_members(out, &FIELDS[4..], times.iter().copied(), false);
+        out.extend_from_slice(&self.middle);
+        write_members(out, &FIELDS[11..], std::iter::once(*sequence), false);
+        out.extend_from_slice(&self.flags);
+        write_members(out, &FIELDS[14..], content.iter().copied(), false);
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+impl Around {
+    fn head<'a>(&self, place: &'a Place) -> [Cell<'a>; 4] {
+        let [topic, partition, file] = place.cells();
+        let position = i64::try_from(self.position).unwrap_or(i64::MAX);
+        [topic, partition, file, Cell::Number(position)]
+    }
+
+    fn middle(&self) -> [Cell<'static>; 5] {
+        [
+            Cell::Text(match self.magic {
+                0 => "NoTimestampType",
+                _ => time_type(self.is_append_time),
+            }),
+            Cell::from(self.leader_epoch.map(|epoch| i64::from(epoch.get()))),
+            Cell::Text(self.codec),
+            Cell::from(self.producer.map(|(id, _)| id.get())),
+            Cell::from(self.producer.map(|(_, epoch)| i64::from(epoch.get()))),
+        ]
+    }
+
+    const fn flags(&self) -> [Cell<'static>; 2] {
+        [Cell::Bool(self.transactional), Cell::Bool(self.control)]
+    }
+
+    fn own<'a>(&self, record: &Record<'a>, decoded: &'a Decoded) -> Own<'a> {
+        let size = |bytes: Option<&[u8]>| Cell::from(bytes.map(|bytes| bytes.len() as i64));
+        let shown = |json: &'a Option<String>, bytes: Option<&'a [u8]>| match json {
+            Some(json) => Cell::Json(json),
+            None => Cell::from(bytes),
+        };
+        let sequence = self
+            .base_sequence
+            .map(|base| i64::from(sequence_after(base, record.offset.get() - self.base.get())));
+        let control = decoded.control_type;
+        let times = [
+            Cell::Number(record.offset.get()),
+            Cell::from(record.timestamp.map(Timestamp::get)),
+        ];
+        let content = [
+            Cell::from(control),
+            size(record.key),
+            size(record.value),
+            if control.is_some() {
+                Cell::Absent
+            } else {
+                shown(&decoded.key, record.key)
+            },
+            shown(&decoded.value, record.value),
+            Cell::Headers(record.headers),
+            decoded.problem.as_deref().map_or(Cell::Absent, Cell::Text),
+        ];
+        (times, Cell::from(sequence), content)
+    }
+}
+
+/// All of them in the order of [`FIELDS`].
+fn cells<'a>(place: &'a Place, around: &Around, own: &Own<'a>) -> [Cell<'a>; FIELDS.len()] {
+    let [topic, partition, file, position] = around.head(place);
+    let [time_type, epoch, codec, producer, producer_epoch] = around.middle();
+    let [transactional, control] = around.flags();
+    let ([offset, time], sequence, [kind, key_size, value_size, key, value, headers, problem]) =
+        *own;
     [
         topic,
         partition,
         file,
-        Cell::Number(i64::try_from(around.position).unwrap_or(i64::MAX)),
-        Cell::Number(record.offset.get()),
-        Cell::from(record.timestamp.map(Timestamp::get)),
-        Cell::Text(match around.magic {
-            0 => "NoTimestampType",
-            _ => time_type(around.is_append_time),
-        }),
-        Cell::from(around.leader_epoch.map(|epoch| i64::from(epoch.get()))),
-        Cell::Text(around.codec),
-        Cell::from(around.producer.map(|(id, _)| id.get())),
-        Cell::from(around.producer.map(|(_, epoch)| i64::from(epoch.get()))),
-        Cell::from(sequence),
-        Cell::Bool(around.transactional),
-        Cell::Bool(around.control),
-        Cell::from(control),
-        size(record.key),
-        size(record.value),
-        if control.is_some() {
-            Cell::Absent
-        } else {
-            shown(&decoded.key, record.key)
-        },
-        shown(&decoded.value, record.value),
-        Cell::Headers(record.headers),
-        decoded.problem.as_deref().map_or(Cell::Absent, Cell::Text),
+        position,
+        offset,
+        time,
+        time_type,
+        epoch,
+        codec,
+        producer,
+        producer_epoch,
+        sequence,
+        transactional,
+        control,
+        kind,
+        key_size,
+        value_size,
+        key,
+        value,
+        headers,
+        problem,
     ]
 }
