@@ -50,6 +50,8 @@ impl Server {
         for (name, value) in [
             ("listeners", "PLAINTEXT://127.0.0.1:0"),
             ("offsets.topic.num.partitions", "1"),
+            // There is no such directory on this machine.
+            ("ottla.socket", "false"),
             // Segments roll while there is no space, too.
             ("log.segment.bytes", "1048576"),
         ] {

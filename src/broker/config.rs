@@ -40,6 +40,9 @@ pub struct BrokerConfig {
     pub num_partitions: i32,
     /// `default.replication.factor`, from 1.
     pub default_replication_factor: i16,
+    /// `ottla.socket`: whether tools on this machine find a Unix socket in the data
+    /// directory.
+    pub socket: bool,
     /// `ottla.flush.before.acknowledge`: whether a record is on disk before its producer
     /// is answered.
     pub flush_before_acknowledge: bool,
@@ -67,6 +70,7 @@ impl Default for BrokerConfig {
             }],
             advertised: Vec::new(),
             metrics: None,
+            socket: true,
             request_max_bytes: 100 << 20,
             idle_ms: 600_000,
             max_connections: usize::MAX,
@@ -129,6 +133,7 @@ impl BrokerConfig {
                 self.default_replication_factor =
                     number(name, value, 1, i64::from(i16::MAX))? as i16;
             }
+            "ottla.socket" => self.socket = boolean(name, value)?,
             "ottla.flush.before.acknowledge" => {
                 self.flush_before_acknowledge = boolean(name, value)?;
             }

@@ -55,12 +55,16 @@ pub fn run(
         let (listeners, metrics, running) = listen(path, &mut config).await?;
         let broker = Arc::new(Broker::open(host, path, config, stopped)?);
         // The directory is ours: a socket that stands there is nobody's.
-        let near = Listener::near(path)?;
+        let near = broker
+            .config
+            .socket
+            .then(|| Listener::near(path))
+            .transpose()?;
         let listeners = listeners.into_iter().map(Listener::Tcp);
         // A signal that comes as soon as it is ready must find its handler.
         let stop = stop();
         ready(&running);
-        let listeners = listeners.chain([near]).collect();
+        let listeners = listeners.chain(near).collect();
         let stopped = serve(&broker, listeners, metrics, stopping, stop).await;
         let broker = Arc::into_inner(broker).ok_or_else(|| {
             LogError::Invalid(format!(

@@ -17,7 +17,7 @@ pub trait Request: Message {
     /// Decodes the body of a request.
     ///
     /// # Errors
-    /// Where it does not follow the schema of `version`, or more bytes follow.
+    /// Where it does not follow the schema of `version`. What follows it is ignored.
     fn decode(body: &[u8], version: i16) -> Result<Self> {
         super::decode(body, version)
     }
@@ -40,7 +40,7 @@ pub trait Response: Message {
     /// Decodes the body of a response.
     ///
     /// # Errors
-    /// Where it does not follow the schema of `version`, or more bytes follow.
+    /// Where it does not follow the schema of `version`. What follows it is ignored.
     fn decode(body: &[u8], version: i16) -> Result<Self> {
         super::decode(body, version)
     }

@@ -28,21 +28,20 @@ pub use header::RequestHeader;
 
 use crate::format::Result;
 use crate::format::bytes::Reader;
-use crate::format::schema::{Message, finish};
+use crate::format::schema::Message;
 
 /// The most bytes that a request's header may take: its numbers, a client id of the
 /// longest string, and a few tagged fields.
 pub const LONGEST_HEADER: usize = 64 << 10;
 
-/// Decodes the body of a message, all of it.
+/// Decodes the body of a message. What follows it is ignored, as by Apache Kafka:
+/// librdkafka appends three bytes to a `Metadata` request of version 13.
 ///
 /// # Errors
-/// Where it does not follow the schema of `version`, or more bytes follow.
+/// Where it does not follow the schema of `version`.
 pub(crate) fn decode<M: Message>(body: &[u8], version: i16) -> Result<M> {
     let mut reader = Reader::new(body);
-    let message = M::read(&mut reader, M::layout(version), "message")?;
-    finish(&reader, "message")?;
-    Ok(message)
+    M::read(&mut reader, M::layout(version), "message")
 }
 
 /// Appends the body of a message.

@@ -1,5 +1,5 @@
 use super::messages::api_versions::ApiVersionsRequest;
-use super::messages::metadata::MetadataResponse;
+use super::messages::metadata::{MetadataRequest, MetadataResponse};
 use super::*;
 
 #[test]
@@ -34,10 +34,20 @@ fn a_request_in_a_version_to_come_is_still_answered() {
 }
 
 #[test]
+fn what_follows_a_request_is_ignored() {
+    // As librdkafka 2.16 asks for all topics in version 13: with three bytes more.
+    let request = MetadataRequest::default();
+    let mut body = Vec::new();
+    request.encode(13, &mut body).unwrap();
+    body.extend([0, 0, 0]);
+    assert_eq!(MetadataRequest::decode(&body, 13).unwrap(), request);
+}
+
+#[test]
 fn a_count_makes_no_room_for_what_is_not_there() {
     // 2^31 - 1 topics in a request of a few bytes.
     let body = [0x7f, 0xff, 0xff, 0xff, 0, 0];
-    let error = <messages::metadata::MetadataRequest as Request>::decode(&body, 1).unwrap_err();
+    let error = <MetadataRequest as Request>::decode(&body, 1).unwrap_err();
     assert!(error.to_string().contains("2147483647"), "{error}");
 }
 

@@ -84,6 +84,7 @@ Properties have Apache Kafka's names and defaults, but for listeners, which is P
                                                5000
   ottla.flush.before.acknowledge               whether a record is on disk before its producer is answered; false
   ottla.metrics.listener                       HOST:PORT, as --metrics
+  ottla.socket                                 whether tools find a socket in DATA, .ottla.sock; true
 
 What brokers call the configs of topics (log.retention.ms, log.segment.bytes, message.max.bytes, log.cleanup.policy and so on) counts for topics that do not set them.
 
