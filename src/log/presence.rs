@@ -6,7 +6,8 @@
 //! ```text
 //! bytes of .lock   held by
 //! 0 .. 2^62        tools, shared; the first one in and the last one out, exclusively
-//! 2^62             whoever leaves, exclusively: they leave one after the other
+//! 2^62             whoever leaves, exclusively: they leave one after the other,
+//!                  and nobody enters meanwhile
 //! 2^62 + 1         nobody but a server's lock on all of it: tells it from a tool's
 //! 2^62 + 2         whoever adds a line to the file
 //! 2^62 + 3         whoever enters, exclusively, until recovery is seen to
@@ -107,28 +108,34 @@ impl Presence {
                 .map_err(LogError::io("read the boot id for", &path))?,
             path,
         };
-        if !presence.lock(SERVER_ONLY, Lock::Shared, Wait::No)? {
+        presence.refuse_server(directory)?;
+        // One enters at a time: two that both shared the lock could not tell that
+        // neither of them has seen to recovery.
+        presence.lock(ENTERING, Lock::Exclusive, Wait::Yes)?;
+        // The one that entered before may have been a server.
+        presence.refuse_server(directory)?;
+        // Waits while the last one out is at work; nor does anyone leave between the
+        // two locks: the one asked to stay would not be the last, and this one alone.
+        presence.lock(LEAVING, Lock::Exclusive, Wait::Yes)?;
+        let alone = presence.lock(TOOLS, Lock::Exclusive, Wait::No)?;
+        if !alone {
+            presence.lock(TOOLS, Lock::Shared, Wait::Yes)?;
+        }
+        presence.unlock(LEAVING)?;
+        if alone {
+            return Ok((presence, Company::Alone));
+        }
+        presence.unlock(ENTERING)?;
+        Ok((presence, Company::Others))
+    }
+
+    fn refuse_server(&self, directory: &Path) -> Result<()> {
+        if !self.lock(SERVER_ONLY, Lock::Shared, Wait::No)? {
             return Err(LogError::Locked {
                 directory: directory.to_owned(),
             });
         }
-        presence.unlock(SERVER_ONLY)?;
-        // One enters at a time: two that both shared the lock could not tell that
-        // neither of them has seen to recovery.
-        presence.lock(ENTERING, Lock::Exclusive, Wait::Yes)?;
-        if presence.lock(TOOLS, Lock::Exclusive, Wait::No)? {
-            return Ok((presence, Company::Alone));
-        }
-        if !presence.lock(TOOLS, Lock::Shared, Wait::No)? {
-            // The last one out is at work. It is gone when this returns, and no one
-            // else has come in.
-            presence.lock(TOOLS, Lock::Shared, Wait::Yes)?;
-            if presence.lock(TOOLS, Lock::Exclusive, Wait::No)? {
-                return Ok((presence, Company::Alone));
-            }
-        }
-        presence.unlock(ENTERING)?;
-        Ok((presence, Company::Others))
+        self.unlock(SERVER_ONLY)
     }
 
     /// Whether a server holds the directory, as far as can be told without a lock.
@@ -148,7 +155,8 @@ impl Presence {
     /// Keeps everyone else out, once recovery is done: what a server does.
     pub fn hold(&self) -> Result<()> {
         self.lock(LockRange::WHOLE, Lock::Exclusive, Wait::Yes)?;
-        Ok(())
+        // Whoever waits to enter is not to wait for as long as the server lives.
+        self.unlock(ENTERING)
     }
 
     /// Notes that a partition is about to be appended to.

@@ -120,6 +120,23 @@ fn many_tools_come_and_go() {
 }
 
 #[test]
+fn who_waits_while_a_server_recovers_is_told_of_it() {
+    let host = machine();
+    let (server, company) = enter(&host);
+    assert_eq!(company, Company::Alone);
+    thread::scope(|scope| {
+        let other = host.another_process();
+        let waiting = scope.spawn(move || Presence::enter(&other, Path::new(DATA)).map(|_| ()));
+        thread::sleep(Duration::from_millis(30));
+        assert!(!waiting.is_finished());
+        server.hold().unwrap();
+        let outcome = waiting.join().unwrap();
+        assert!(matches!(outcome, Err(LogError::Locked { .. })));
+    });
+    assert!(leave(server));
+}
+
+#[test]
 fn a_server_keeps_everyone_out_and_a_tool_keeps_a_server_out() {
     let host = machine();
     let path = Path::new(DATA).join(LOCK);
