@@ -115,9 +115,13 @@ fn logs<'a>(files: &'a Files, partition: &str) -> Vec<(&'a str, &'a [u8])> {
 }
 
 /// The offsets of records whose whole batch stands, unchanged, somewhere in the
-/// partition's segments.
+/// partition's segments, also those that lost their names.
 pub(crate) fn intact(original: &Content, damaged: &Files, partition: &str) -> BTreeSet<i64> {
-    let logs = logs(damaged, partition);
+    let prefix = format!("{partition}/");
+    let logs: Vec<_> = damaged
+        .iter()
+        .filter(|(path, _)| path.starts_with(&prefix) && path.contains(".log"))
+        .collect();
     let is_there = |batch: &[u8]| {
         logs.iter()
             .any(|(_, log)| memchr::memmem::find(log, batch).is_some())

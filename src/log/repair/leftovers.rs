@@ -8,6 +8,7 @@
 //! X.log.deleted …        was about to be deleted     goes
 //! X.index without X.log  its log is gone             goes
 //! X.snapshot             of no segment               stays
+//! X.log.bak  79.log …    the lost log of a segment   is renamed back (see `misnamed`)
 //! any other name         nobody knows it             is renamed to NAME.stray
 //! *.tmp  *.checkpoint.*.part  *.checkpoint.deleted   go
 //! T-P.ID-delete/         was about to be deleted     goes
@@ -23,6 +24,7 @@
 //! Source: `org.apache.kafka.storage.internals.log.LogLoader`,
 //! `KafkaRaftLog.recoverSnapshots`.
 
+use super::misnamed;
 use super::plan::{Left, Plan, What};
 use super::readable::Readable;
 use crate::format::Offset;
@@ -32,6 +34,7 @@ use crate::log::error::{LogError, Result};
 use crate::log::layout::{
     ASIDE, LEADER_EPOCHS, META_PROPERTIES, METADATA_TOPIC, PARTITION_METADATA, QUORUM_STATE,
     Suffix, TopicPartition, is_cut, is_metadata_snapshot, is_misnamed, parse_segment_file,
+    segment_file,
 };
 use crate::log::top_level::{self, TopFile};
 use crate::log::verify::Check;
@@ -224,9 +227,11 @@ fn of_partition(
     for (file, why) in &files.garbage {
         work.remove(file, "", why);
     }
+    let mut unknown = files.unknown;
+    work.misnamed(&mut unknown)?;
     work.orphans();
     let taken = files.aside;
-    for file in files.unknown {
+    for file in unknown {
         let path = work.relative.join(&file);
         let aside = What::Rename(work.relative.join(free_name(&file, &taken)));
         let why = match is_misnamed(&file) {
@@ -407,6 +412,27 @@ impl Work<'_> {
             next = Some(last.next());
         }
         Ok(next.filter(|next| end == length && *next > base))
+    }
+
+    /// Gives logs that are lacking their names back, and takes them from the list.
+    fn misnamed(&mut self, unknown: &mut Vec<String>) -> Result<()> {
+        let mut left = Vec::new();
+        for file in std::mem::take(unknown) {
+            let base = misnamed::base_of(self.host, &self.directory, &file, &self.plain)?;
+            let Some(base) = base else {
+                left.push(file);
+                continue;
+            };
+            let log = segment_file(Path::new(""), base, Suffix::Log);
+            let name = log.to_string_lossy().into_owned();
+            let (from, to) = (self.relative.join(&file), self.relative.join(&name));
+            let why = "is the lost log of a segment";
+            self.plan
+                .push(from, What::Rename(to), Check::StrayFile, why);
+            self.plain.insert((base, name));
+        }
+        *unknown = left;
+        Ok(())
     }
 
     /// Indexes without a log. Producer snapshots of no segment are left by every stop of

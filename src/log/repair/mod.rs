@@ -17,6 +17,7 @@ mod holes;
 mod identity;
 pub mod journal;
 pub mod leftovers;
+mod misnamed;
 mod missing;
 mod order;
 pub mod peer;
