@@ -124,6 +124,7 @@ fn nothing_is_wrong_with_what_old_brokers_left() {
             data,
             is_data: true,
             whole: true,
+            is_held: false,
         };
         let options = Options::default();
         let (plan, _) = repair::plan(&host, &place, options, None, &mut |_| true).unwrap();

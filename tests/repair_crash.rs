@@ -347,6 +347,7 @@ fn place(machine: &SimHost) -> Place {
         data: data.to_owned(),
         is_data: true,
         whole: true,
+        is_held: false,
         partitions,
     }
 }

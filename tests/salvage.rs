@@ -106,13 +106,17 @@ impl Trial<'_> {
     fn run(&self) -> Result<(), String> {
         let host: Arc<dyn Host> = Arc::new(RealHost);
         let place = place(&host, self.data);
-        let (plan, options) = self.plan(&host, &place)?;
+        let (plan, options) = self.plan(&host)?;
         if !plan.is_empty() {
             let applied = repair::apply::apply(&host, &place, &plan, options, None)
                 .map_err(|error| format!("not applied: {error}"))?;
+            // What a verification of the directory finds now, and what that of the result
+            // found before it took its place.
+            let again = self.plan_with(&host, self.options)?.1;
             let left: Vec<_> = applied
                 .findings
                 .iter()
+                .chain(&again)
                 .filter(|finding| finding.severity.is_damage())
                 .collect();
             if !left.is_empty() {
@@ -135,14 +139,20 @@ impl Trial<'_> {
         self.untouched()
     }
 
+    fn plan_with(
+        &self,
+        host: &Arc<dyn Host>,
+        options: Options<'_>,
+    ) -> Result<(Plan, Vec<Finding>), String> {
+        let place = place(host, self.data);
+        let planned = repair::plan(host, &place, options, None, &mut |_| true);
+        planned.map_err(|error| format!("no plan: {error}"))
+    }
+
     /// The plan, and the options that make it. What plain repair does not touch it must
     /// tell of, and adopting the directory must mend.
-    fn plan(&self, host: &Arc<dyn Host>, place: &Place) -> Result<(Plan, Options<'_>), String> {
-        let planned = |options| {
-            let planned = repair::plan(host, place, options, None, &mut |_| true);
-            planned.map_err(|error| format!("no plan: {error}"))
-        };
-        let (plan, findings) = planned(self.options)?;
+    fn plan(&self, host: &Arc<dyn Host>) -> Result<(Plan, Options<'_>), String> {
+        let (plan, findings) = self.plan_with(host, self.options)?;
         let mut damage = findings
             .iter()
             .filter(|finding| finding.severity.is_damage())
@@ -161,7 +171,7 @@ impl Trial<'_> {
             adopt: true,
             ..self.options
         };
-        let (plan, _) = planned(options)?;
+        let (plan, _) = self.plan_with(host, options)?;
         match plan.is_empty() && !LEFT_TO_PEOPLE.contains(&self.case.kind.as_str()) {
             true => Err("adopting mends nothing either".to_owned()),
             false => Ok((plan, options)),
@@ -342,6 +352,7 @@ fn place(host: &Arc<dyn Host>, data: &Path) -> Place {
         data: data.to_owned(),
         is_data: true,
         whole: true,
+        is_held: false,
         partitions,
     }
 }

@@ -75,6 +75,7 @@ fn place(options: &RepairOptions, host: &Arc<dyn Host>) -> Result<Place> {
         // Adopted, it has the files of one.
         is_data: site.is_data || options.adopt,
         whole: site.scope == Scope::Data,
+        is_held: false,
         partitions: site.partitions(&**host)?,
     })
 }

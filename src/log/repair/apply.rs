@@ -191,6 +191,8 @@ impl Work<'_> {
     fn twin_place(&self) -> Place {
         let mut place = self.place.clone();
         place.data = self.twin_data();
+        // Its `.lock` is that of the original, which is held.
+        place.is_held = true;
         if place.whole && place.is_data {
             // Some may have got their names back.
             let entries = self.host.list(&place.data).unwrap_or_default();

@@ -59,6 +59,9 @@ pub struct Place {
     pub is_data: bool,
     /// Whether all of it is meant, not only some partitions.
     pub whole: bool,
+    /// Whether this process keeps others out of it: nothing in it moves, though its
+    /// lock is held.
+    pub is_held: bool,
     /// The partitions that are meant.
     pub partitions: Vec<(TopicPartition, PathBuf)>,
 }
@@ -200,7 +203,8 @@ fn names(place: &Place) -> Vec<TopicPartition> {
 
 /// What a place is to a verification.
 pub(crate) fn scope(host: &Arc<dyn Host>, place: &Place, events: &mut dyn Events) -> Scope {
-    let around = Surroundings::read(host, &place.data, place.is_data);
+    let mut around = Surroundings::read(host, &place.data, place.is_data);
+    around.live &= !place.is_held;
     let partitions = place.partitions.clone();
     let whole = place.whole && place.is_data;
     Scope::partitions(host, around, partitions, whole, events)
