@@ -142,13 +142,16 @@ impl Work<'_> {
         let mut findings = Vec::new();
         for round in 1..=MOST_ROUNDS {
             let place = self.twin_place();
-            let (more, found) = match self.options.abort {
-                // Nothing else is asked for.
-                Some(_) => (Plan::default(), super::verified(host, &place)),
-                None => super::plan(host, &place, self.options, peer.as_deref_mut(), &mut |_| {
-                    true
-                })?,
+            let again = Options {
+                abort: None,
+                ..self.options
             };
+            let peer = peer.as_deref_mut();
+            let (mut more, found) = super::plan(host, &place, again, peer, &mut |_| true)?;
+            if self.options.abort.is_some() {
+                // Nothing else is asked for than what follows from it.
+                more.changes.retain(|change| follows(change, plan));
+            }
             findings = found;
             if more.is_empty() || round == MOST_ROUNDS {
                 break;
@@ -253,6 +256,14 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a change makes small files anew beside a log that `plan` appends to.
+fn follows(change: &Change, plan: &Plan) -> bool {
+    let is_appended = |other: &Change| {
+        matches!(other.what, What::Assemble(_)) && other.path.starts_with(&change.path)
+    };
+    matches!(change.what, What::Rebuild(_)) && plan.changes.iter().any(is_appended)
 }
 
 /// Takes the lock that a server takes, on all of `.lock`.

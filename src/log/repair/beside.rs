@@ -2,13 +2,17 @@
 
 use super::plan::{Plan, Rebuild, What};
 use super::{derived, relative};
-use crate::host::{Host, Kind};
+use crate::format::{Offset, PartitionId};
+use crate::host::{Host, Kind, Open};
 use crate::log::error::{LogError, Result};
 use crate::log::layout::{
-    CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LEADER_EPOCHS, LOG_STARTS, RECOVERY_POINTS,
-    Suffix, TopicPartition, parse_segment_file,
+    CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LEADER_EPOCHS, LOG_STARTS, METADATA_TOPIC,
+    RECOVERY_POINTS, Suffix, TopicPartition, parse_segment_file, segment_file,
 };
+use crate::log::partition::{Listing, Noted};
+use crate::log::scan::Scanner;
 use crate::log::verify::{Check, Finding, Severity, Surroundings, Target};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A checkpoint file larger than this is not read.
@@ -23,7 +27,7 @@ pub(super) fn partition(host: &dyn Host, target: &Target, findings: &[Finding]) 
     for finding in findings.iter().filter(|f| f.severity > Severity::Note) {
         let name = finding.path.file_name().unwrap_or_default();
         let has_log = |base| {
-            let log = crate::log::layout::segment_file(&target.directory, base, Suffix::Log);
+            let log = segment_file(&target.directory, base, Suffix::Log);
             host.stat(&log).is_ok()
         };
         match parse_segment_file(name) {
@@ -66,6 +70,7 @@ pub(super) fn data_dir(
     findings: &[Finding],
 ) -> Result<Plan> {
     let mut plan = Plan::default();
+    let partitions = listings(host, &around.data)?;
     for file in [
         RECOVERY_POINTS,
         HIGH_WATERMARKS,
@@ -84,16 +89,27 @@ pub(super) fn data_dir(
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(LogError::io("read", &path)(error)),
         };
-        let is_there = |name: &TopicPartition| {
-            host.stat(&around.data.join(name.to_string()))
-                .is_ok_and(|stat| stat.kind == Kind::Directory)
-        };
-        let mut checkpoint = derived::readable_lines(&bytes, is_there);
+        let mut checkpoint = derived::readable_lines(&bytes, |name| partitions.contains_key(name));
         for finding in findings.iter().filter(|finding| finding.path == path) {
             // What one finding blames is not to be trusted: Kafka starts from the log.
             if let Some(name) = &finding.partition {
-                let partition = crate::format::PartitionId::new(name.partition);
+                let partition = PartitionId::new(name.partition);
                 checkpoint.remove(&name.topic, partition);
+            }
+        }
+        if file == RECOVERY_POINTS || file == HIGH_WATERMARKS {
+            for (name, log) in &partitions {
+                let partition = PartitionId::new(name.partition);
+                if checkpoint.get(&name.topic, partition).is_some() {
+                    continue;
+                }
+                // Where no line is, Kafka begins with the log's start. What is put in the
+                // place of a directory that was stopped cleanly is on disk to its end.
+                let offset = match around.clean && file == RECOVERY_POINTS {
+                    true => end(host, &around.data.join(name.to_string()), log)?,
+                    false => log.segments.first().copied().unwrap_or_default(),
+                };
+                checkpoint.set(&name.topic, partition, offset);
             }
         }
         plan.push(
@@ -112,4 +128,39 @@ pub(super) fn data_dir(
         plan.push(CLEAN_SHUTDOWN, What::Remove, Check::CleanShutdown, why);
     }
     Ok(plan)
+}
+
+/// The partitions that have a line in checkpoints.
+fn listings(host: &dyn Host, data: &Path) -> Result<BTreeMap<TopicPartition, Listing>> {
+    let entries = host.list(data).map_err(LogError::io("list", data))?;
+    let mut listings = BTreeMap::new();
+    for entry in entries.iter().filter(|e| e.kind == Kind::Directory) {
+        let Some(name) = entry.name.to_str().and_then(TopicPartition::from_directory) else {
+            continue;
+        };
+        if name.topic != METADATA_TOPIC {
+            let listing = Listing::read(host, &data.join(&entry.name))?;
+            listings.insert(name, listing);
+        }
+    }
+    Ok(listings)
+}
+
+/// The offset behind the last batch that can be read.
+fn end(host: &dyn Host, directory: &Path, log: &Listing) -> Result<Offset> {
+    let Some(base) = log.segments.last().copied() else {
+        return Ok(Offset::ZERO);
+    };
+    let path = segment_file(directory, base, Suffix::Log);
+    let file = host
+        .open(&path, Open::Read)
+        .map_err(LogError::io("open", &path))?;
+    let length = file.len().map_err(LogError::io("measure", &path))?;
+    let mut scanner = Scanner::new(file, &path, 0, length);
+    let mut end = base;
+    // Where it is damaged, another round finds the end of what it became.
+    while let Ok(Ok(found)) = scanner.next_batch() {
+        end = Noted::of(&found)?.summary.last_offset.next();
+    }
+    Ok(end)
 }

@@ -150,16 +150,6 @@ pub fn plan(
     Ok((plan, findings))
 }
 
-/// What a verification of a place finds.
-pub(crate) fn verified(host: &Arc<dyn Host>, place: &Place) -> Vec<Finding> {
-    let mut found = Findings {
-        all: Vec::new(),
-        progress: &mut |_| true,
-    };
-    scope(host, place, &mut found).verify(host, &mut found);
-    found.all
-}
-
 fn end_transaction(host: &Arc<dyn Host>, place: &Place, producer: ProducerId) -> Result<Plan> {
     let around = Surroundings::read(host, &place.data, place.is_data);
     abort::Abort {

@@ -182,8 +182,12 @@ const fn is_one_bit(one: i64, other: i64) -> bool {
 }
 
 /// Corrects leader epochs that differ from those of both neighbours, or from the
-/// one that `told` has for the offset.
-pub(super) fn correct_epochs(units: &mut [Unit], told: impl Fn(i64) -> Option<i32>) {
+/// one that `told` has for the offset; `latest` is the latest that there can be.
+pub(super) fn correct_epochs(
+    units: &mut [Unit],
+    latest: Option<i32>,
+    told: impl Fn(i64) -> Option<i32>,
+) {
     let epoch = |unit: &Unit| unit.epoch.map_or(-1, |epoch| epoch.get());
     for at in 0..units.len() {
         if units[at].magic < 2 {
@@ -199,7 +203,9 @@ pub(super) fn correct_epochs(units: &mut [Unit], told: impl Fn(i64) -> Option<i3
             (before, behind) => told(units[at].base).or_else(|| match (before, behind) {
                 (Some(before), _) if own < before => Some(before),
                 (_, Some(behind)) if own > behind => before.or(Some(behind)),
-                _ => None,
+                _ => latest
+                    .filter(|latest| own > *latest)
+                    .map(|latest| before.unwrap_or(latest)),
             }),
         };
         if let Some(right) = right
@@ -276,13 +282,20 @@ mod tests {
                 .collect()
         };
         epoch(&mut units, [1, 9, 1, 2]);
-        correct_epochs(&mut units, |_| None);
+        correct_epochs(&mut units, None, |_| None);
         assert_eq!(epochs(&units), [1, 1, 1, 2]);
         epoch(&mut units, [1, 1, 0, 2]);
-        correct_epochs(&mut units, |offset| Some(if offset >= 20 { 2 } else { 1 }));
+        correct_epochs(&mut units, None, |offset| {
+            Some(if offset >= 20 { 2 } else { 1 })
+        });
         assert_eq!(epochs(&units), [1, 1, 2, 2]);
         epoch(&mut units, [1, 1, 2, 6]);
-        correct_epochs(&mut units, |offset| Some(if offset >= 20 { 2 } else { 1 }));
+        correct_epochs(&mut units, Some(3), |_| None);
+        assert_eq!(epochs(&units), [1, 1, 2, 2]);
+        epoch(&mut units, [1, 1, 2, 6]);
+        correct_epochs(&mut units, None, |offset| {
+            Some(if offset >= 20 { 2 } else { 1 })
+        });
         assert_eq!(epochs(&units), [1, 1, 2, 2]);
     }
 

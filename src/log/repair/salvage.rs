@@ -154,7 +154,11 @@ impl Patient<'_> {
             agree += usize::from(tells(unit.base) == unit.epoch.map(LeaderEpoch::get));
         }
         let believed = agree * 2 > all;
-        placing::correct_epochs(units, |base| tells(base).filter(|_| believed));
+        let latest = self.context.latest_epoch().map(LeaderEpoch::get);
+        let possible = |told: &i32| latest.is_none_or(|latest| *told <= latest);
+        placing::correct_epochs(units, latest, |base| {
+            tells(base).filter(possible).filter(|_| believed)
+        });
     }
 
     /// What is done about a batch.

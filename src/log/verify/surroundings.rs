@@ -72,6 +72,14 @@ pub struct Context {
     pub kraft: bool,
 }
 
+impl Context {
+    /// The latest leader epoch that a batch can have, where that is certain: what a
+    /// kill kept from the metadata log may have been in other logs already.
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.leader_epoch.filter(|_| self.clean && !self.live)
+    }
+}
+
 /// A topic's cleanup policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cleanup {

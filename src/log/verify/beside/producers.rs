@@ -51,6 +51,9 @@ pub(super) struct State {
     pub(super) transaction: Option<Offset>,
     /// Whether that is where it starts for certain.
     pub(super) certain: bool,
+    /// Whether a batch is lost behind its start: it may have been its end, or that of
+    /// the one before.
+    pub(super) broken: bool,
     /// Whether the transaction has an empty batch alone, of which the cleaner may have
     /// taken the marker.
     pub(super) hollow: bool,
@@ -73,6 +76,8 @@ pub(super) struct Ended {
     pub(super) first: Option<Offset>,
     /// Whether that is the first offset for certain.
     pub(super) certain: bool,
+    /// Whether another transaction may have ended, and this one begun, behind it.
+    pub(super) broken: bool,
     pub(super) hollow: bool,
     pub(super) aborted: bool,
     /// The last stable offset right behind the marker.
@@ -146,6 +151,9 @@ impl Producers {
             self.compacted = true;
         }
         let Some(producer) = header.producer else {
+            if header.record_count == 0 {
+                self.lose();
+            }
             return Did::Nothing;
         };
         match (header.attributes.is_control(), marker) {
@@ -155,6 +163,16 @@ impl Producers {
             }
             // Of a marker, the cleaner leaves an empty batch.
             (true, None) => Did::Nothing,
+        }
+    }
+
+    /// Takes note of a batch of nobody that holds nothing: the place of a lost one,
+    /// which may have been the end of any transaction.
+    fn lose(&mut self) {
+        for id in self.open.values() {
+            if let Some(at) = self.places.get(id) {
+                self.states[*at].broken = true;
+            }
         }
     }
 
@@ -173,6 +191,7 @@ impl Producers {
         if header.attributes.is_transactional() && state.transaction.is_none() {
             state.transaction = Some(header.base_offset);
             state.certain = known || surely_first;
+            state.broken = false;
             state.hollow = header.record_count == 0;
             self.open.insert(header.base_offset, producer.id);
             return Did::Began(producer.id, header.base_offset);
@@ -194,7 +213,7 @@ impl Producers {
         state.coordinator_epoch = Some(coordinator);
         state.ended = true;
         let first = state.transaction.take();
-        let (certain, hollow) = (state.certain, state.hollow);
+        let (certain, broken, hollow) = (state.certain, state.broken, state.hollow);
         if let Some(first) = first {
             self.open.remove(&first);
         }
@@ -204,6 +223,7 @@ impl Producers {
             marker: header.base_offset,
             first,
             certain,
+            broken,
             hollow,
             aborted: !commit,
             stable: oldest.unwrap_or(header.next_offset()),
@@ -243,6 +263,7 @@ impl Producers {
             ended: false,
             transaction: None,
             certain: false,
+            broken: false,
             hollow: false,
         });
         false

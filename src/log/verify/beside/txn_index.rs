@@ -141,7 +141,10 @@ impl TxnIndexes {
         let wrong_first = match ended.first {
             Some(first) if exact => entry.first_offset != first,
             // Where a marker is hidden, what it ended seems to have begun earlier.
-            Some(first) => entry.first_offset > first && !producers.hidden,
+            Some(first) => {
+                let latest = if ended.broken { marker } else { first };
+                entry.first_offset > latest && !producers.hidden
+            }
             None if exact || producers.whole && !producers.compacted && !producers.hidden => true,
             None => entry.first_offset > marker,
         };

@@ -17,6 +17,8 @@ pub(super) struct Order {
     /// The offset that comes next.
     next: Option<Offset>,
     epoch: Option<LeaderEpoch>,
+    /// The latest one that there can be, where the metadata tells.
+    latest_epoch: Option<LeaderEpoch>,
     /// Damage was reported just before: what is missing behind it is known.
     forgiving: bool,
     /// Offsets of a batch that stands in the wrong place.
@@ -53,6 +55,7 @@ impl Order {
             compact: context.cleanup.map(|cleanup| cleanup.compact),
             next: None,
             epoch: None,
+            latest_epoch: context.latest_epoch(),
             forgiving: false,
             displaced: None,
             segment: Offset::ZERO,
@@ -265,6 +268,16 @@ impl Order {
                 Check::EpochOrder,
                 Some(12..16),
                 format!("at most {}, as the batch behind has", text(behind.epoch)),
+                text(own),
+            ));
+        }
+        if let Some(latest) = self.latest_epoch
+            && own > Some(latest)
+        {
+            return Some(fault(
+                Check::EpochOrder,
+                Some(12..16),
+                format!("at most {}, that of the metadata log", text(Some(latest))),
                 text(own),
             ));
         }
