@@ -73,7 +73,9 @@ public final class Salvage {
 
     private static void read(String bootstrap, String prefix) {
         Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "earliest",
-            "enable.auto.commit", "false", "max.poll.records", "10000");
+            "enable.auto.commit", "false", "max.poll.records", "10000",
+            // The wait for more of the topic before would hold up the first fetch of the next.
+            "fetch.max.wait.ms", "1");
         try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             for (String topic : new TreeMap<>(consumer.listTopics()).keySet()) {
                 if (topic.startsWith(prefix)) {
