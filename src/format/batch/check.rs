@@ -172,37 +172,69 @@ impl Walk<'_> {
         let delta = shape.first >> (8 * shape.delta_at) & 0x7f;
         let within = within.min((0x7f - delta).cast_signed() / 2);
         let most = most.min(usize::try_from(within).unwrap_or(0));
+        let equals = self.equals(shape, most);
+        let walk = Self {
+            at: self.at + equals * shape.size,
+            least_delta: self.least_delta + equals as u32,
+            ..self
+        };
+        let shape = Shape {
+            first: shape.first + (equals as u64) * shape.step(),
+            ..*shape
+        };
+        let (walk, more) = walk.similar(&shape, most - equals);
+        (walk, equals + more)
+    }
+
+    /// How many of the next records, at most `most`, differ in nothing but the bytes of
+    /// their key and value, and an offset that is one more.
+    #[inline(always)]
+    fn equals(&self, shape: &Shape, most: usize) -> usize {
+        let Some(rows) = self.bytes.get(self.at..self.at + most * shape.size) else {
+            return 0;
+        };
+        let head = bytes_below(shape.head_size);
+        let whole = bytes_below(shape.value_size);
+        let mut expected = shape.first;
+        let is_equal = |row: &&[u8]| {
+            expected += shape.step();
+            let (Some(word), Some(value)) = (word_at(row, 0), pair_at(row, shape.value_at)) else {
+                return false;
+            };
+            let headers = row.last().copied().map_or(1, u64::from);
+            (word ^ expected) & head | (value ^ shape.value) & whole | headers == 0
+        };
+        rows.chunks_exact(shape.size).take_while(is_equal).count()
+    }
+
+    /// Passes records that differ in their value, its length, and an offset that is one
+    /// more: at most `most`, and how many it were.
+    #[inline(always)]
+    fn similar(self, shape: &Shape, most: usize) -> (Self, usize) {
         let (low, high) = two_bytes(shape.length_size);
         // The length may differ, but not in its own length or its sign.
         let fixed = bytes_below(shape.head_size) & !(low | high << 1) | 1;
         let (value_low, value_high) = two_bytes(shape.value_size);
         let ends = if shape.value_size == 1 { 0x80 } else { 0x8080 };
-        let whole = bytes_below(shape.value_size);
         let goes_on = if shape.value_size == 1 { 0 } else { 0x80 };
         let rest = 2 * (shape.value_at - shape.length_size + shape.value_size + 1) as u64;
-        let step = 2 << (8 * shape.delta_at);
         let mut expected = shape.first;
         let mut at = self.at;
         let mut done = 0;
         while done < most {
-            expected = expected.wrapping_add(step);
+            expected += shape.step();
             let (Some(word), Some(value)) = (
                 word_at(self.bytes, at),
                 pair_at(self.bytes, at + shape.value_at),
             ) else {
                 break;
             };
-            let end = if word == expected && value & whole == shape.value & whole {
-                // Nothing but the offset differs.
-                at + shape.size
-            } else {
-                let length = word & low | word >> 1 & high;
-                let takes = rest + (value & value_low | value >> 1 & value_high);
-                if (word ^ expected) & fixed != 0 || length != takes || value & ends != goes_on {
-                    break;
-                }
-                at + shape.length_size + (length >> 1) as usize
-            };
+            let length = word & low | word >> 1 & high;
+            let takes = rest + (value & value_low | value >> 1 & value_high);
+            if (word ^ expected) & fixed != 0 || length != takes || value & ends != goes_on {
+                break;
+            }
+            let end = at + shape.length_size + (length >> 1) as usize;
             if self.bytes.get(end - 1) != Some(&0) {
                 break;
             }
@@ -289,6 +321,14 @@ struct Shape {
     value: u64,
     /// All of it.
     size: usize,
+}
+
+impl Shape {
+    /// What the next offset adds to the first word.
+    #[inline(always)]
+    const fn step(&self) -> u64 {
+        2 << (8 * self.delta_at)
+    }
 }
 
 /// A varint's value before zigzag is taken off it.

@@ -70,10 +70,10 @@ class Client:
 
     def __init__(self, work, host, kind, name, options):
         self.name, self.counted = name, self.COUNTED[kind]
-        self.out = work / f"{name}.json"
+        self.out, self.err = work / f"{name}.json", work / f"{name}.log"
         self.seen = 0
         tool, *options = options
-        with open(self.out, "wb") as out, open(work / f"{name}.log", "wb") as err:
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
                 ["java", *kafka.TOOL_JVM, f"-Dlog4j2.configurationFile={kafka.HERE}/log4j2.properties",
                  "-Dottla.level=ERROR", "-cp", kafka.classpath(), f"org.apache.kafka.tools.{tool}",
@@ -90,7 +90,8 @@ class Client:
         # What was on its way when the last server went does not count.
         target = max(self.seen, self.count()) + more
         while self.count() < target:
-            assert self.process.poll() is None, f"{self.name} ended {self.process.returncode} in {when}"
+            assert self.process.poll() is None, (
+                f"{self.name} ended {self.process.returncode} in {when}:\n{self.err.read_text()[-4000:]}")
             assert time.monotonic() < deadline, f"{self.name} got no further in {when}: {self.count()} of {target}"
             time.sleep(0.05)
         self.seen = target
