@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import kafka
 from kafka import Kafka
@@ -15,16 +16,40 @@ from serve import Serve
 
 SOURCES = kafka.HERE / "libraries"
 INSTALLED = kafka.REPO / "tests/.cache/libraries"
-CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+BOTH = ("classic", "consumer")
+
+# Kafka's own client, from the oldest that 4.x speaks with; the protocols of groups that each knows.
+JAVA = {"2.1.1": ("classic",), "2.8.2": ("classic",), "3.9.1": BOTH, "4.3.1": BOTH}
+
+# Alike on both hosts. The brokers' settings for the consumer protocol are what clients set for the classic one.
+SETTINGS = {
+    "num.partitions": 3,  # of the topics that kcat makes by writing to them
+    "group.initial.rebalance.delay.ms": 0,
+    "group.consumer.session.timeout.ms": 6000,
+    "group.consumer.min.session.timeout.ms": 6000,
+    "group.consumer.heartbeat.interval.ms": 500,
+    "group.consumer.min.heartbeat.interval.ms": 500,
+    "log.retention.ms": -1,
+}
+
+
+class Library(NamedTuple):
+    name: str
+    command: list
+    codecs: tuple = CODECS
+    protocols: tuple = ("classic",)
 
 
 def libraries():
-    """Name, the command, the codecs that it has."""
-    for name in ("confluent", "kafka_python", "aiokafka"):
-        yield name, [python_home() / "bin/python", "-B", SOURCES / f"python/with_{name}.py"], CODECS
-    yield "kafkajs", ["node", node_home() / "with_kafkajs.js"], CODECS[:3]
+    for name, protocols in {"confluent": BOTH, "kafka_python": ("classic",), "aiokafka": ("classic",), "kcat": ("classic",)}.items():
+        yield Library(name, [python_home() / "bin/python", "-B", SOURCES / f"python/with_{name}.py"], protocols=protocols)
+    yield Library("kafkajs", ["node", node_home() / "with_kafkajs.js"], CODECS[:3])
     for name in ("franz", "sarama", "kafka-go"):
-        yield name, [go_home() / "libraries", name], CODECS
+        yield Library(name, [go_home() / "libraries", name])
+    for version, protocols in JAVA.items():
+        yield Library(f"java-{version}", ["java", *kafka.TOOL_JVM, "-cp", f"{java_home()}:{java_home()}/{version}/*", "Library"],
+                      protocols=protocols)
 
 
 def python_home():
@@ -46,6 +71,17 @@ def go_home():
         subprocess.run(["go", "build", "-o", home / "libraries", "."], cwd=SOURCES / "go", check=True)))
 
 
+def java_home():
+    """Our class, and a directory of jars for each version."""
+    def install(home):
+        for version in JAVA:
+            subprocess.run(["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", SOURCES / "java/pom.xml", f"-Dkafka.version={version}",
+                            "dependency:copy-dependencies", f"-DoutputDirectory={home / version}"], check=True)
+        subprocess.run(["javac", "--release", "11", "-cp", f"{home}/{min(JAVA)}/*", "-d", home, SOURCES / "java/Library.java"],
+                       check=True)
+    return installed("java", install)
+
+
 def installed(language, install):
     """The directory in which the libraries of a language stand, once per version of our programs."""
     files = sorted((SOURCES / language).iterdir())
@@ -61,42 +97,57 @@ def installed(language, install):
 
 def case_libraries_write_and_read_alike(work):
     """Every codec, keys, headers, times, idempotence; offsets by time; topics made and deleted."""
-    on_both(work, scenario)
+    on_both(work, scenario, at_once=6)
 
 
-def on_both(work, script):
+def on_both(work, script, at_once):
+    """Runs a script with each library against Apache Kafka and against `ottla serve`, some at the same time."""
     every = list(libraries())
-    for host in (Kafka(work / "theirs", work / "kafka"), Serve(work / "ours", work, {"group.initial.rebalance.delay.ms": 0,
-                                                                                   "log.retention.ms": -1})):
+    for host in (Kafka(work / "theirs", work / "kafka", SETTINGS), Serve(work / "ours", work, SETTINGS)):
         host.format()
-        with host, ThreadPoolExecutor(len(every)) as pool:
-            running = [(each[0], pool.submit(script, host, *each)) for each in every]
+        with host, ThreadPoolExecutor(at_once) as pool:
+            running = [(library.name, pool.submit(script, host, library)) for library in every]
             failures = [f"{name} on {type(host).__name__}: {done.exception()!r}" for name, done in running if done.exception()]
             assert not failures, "\n".join(failures)
         if isinstance(host, Serve):
             host.assert_content()
 
 
-def scenario(host, name, command, codecs):
-    done = subprocess.run([*map(str, command), "scenario", host.bootstrap, f"of-{name}"], stdout=subprocess.PIPE,
+def scenario(host, library):
+    prefix = f"of-{library.name}"
+    done = subprocess.run([*map(str, library.command), "scenario", host.bootstrap, prefix], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
     found = json.loads(done.stdout)
-    assert sorted(found["read"]) == sorted(codecs), found["read"].keys()
+    assert sorted(found["read"]) == sorted(library.codecs), found["read"].keys()
     for codec, lines in found["read"].items():
-        same("written", expected(), f"read back ({codec})", sorted(lines))
+        same("written", by_kcat() if library.name == "kcat" else expected(), f"read back ({codec})", sorted(lines))
     assert found["offsets"] == {"earliest": [0] * 3, "latest": [100] * 3, "sought": [50] * 3}, found["offsets"]
-    assert (found["partitions"], found["left"]) == (3, []), (found["partitions"], found["left"])
+    left = sorted(f"{prefix}-{codec}" for codec in CODECS) if library.name == "kcat" else []  # which cannot delete any
+    assert (found["partitions"], found["left"]) == (3, left), (found["partitions"], found["left"])
 
 
 def expected():
     """The records of the scenario, in the words of the programs."""
-    def shown(data):
-        return "null" if data is None else data.encode().hex()
     lines = []
     for i in range(300):
-        key = None if i % 14 == 0 else f"key-{i}"
-        value = None if i % 22 == 11 else f"value-{i}-" + "x" * (i % 50)
         headers = f"h={str(i).encode().hex()},empty=" if i % 2 == 0 else ""
-        lines.append(f"{i % 3} {i // 3} {1700000000000 + i * 1000} {shown(key)} {shown(value)} {headers}")
+        lines.append(f"{i % 3} {i // 3} {1700000000000 + i * 1000} {content(i)} {headers}")
     return sorted(lines)
+
+
+def by_kcat():
+    """The same, those with headers before those without, which is all that is known of their times."""
+    lines, ends = [], [0] * 3
+    for time, parity, headers in (("early", 0, f"h={b'all'.hex()},empty="), ("late", 1, "")):
+        for i in range(parity, 300, 2):
+            lines.append(f"{i % 3} {ends[i % 3]} {time} {content(i)} {headers}")
+            ends[i % 3] += 1
+    return sorted(lines)
+
+
+def content(i):
+    """Key and value."""
+    def shown(data):
+        return "null" if data is None else data.encode().hex()
+    return f"{shown(None if i % 14 == 0 else f'key-{i}')} {shown(None if i % 22 == 11 else f'value-{i}-' + 'x' * (i % 50))}"

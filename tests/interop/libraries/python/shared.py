@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import time
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 3
@@ -19,6 +20,11 @@ def records():
                None if i % 22 == 11 else b"value-%d-" % i + b"x" * (i % 50),
                [("h", b"%d" % i), ("empty", b"")] if i % 2 == 0 else [],
                FIRST_TIME + i * 1000)
+
+
+def now():
+    """Milliseconds, as in records."""
+    return time.time_ns() // 1_000_000
 
 
 def line(partition, offset, timestamp, key, value, headers):
