@@ -57,11 +57,20 @@ final class Library {
             }
             String offsets = offsets(bootstrap, topics.get(0));
             admin.deleteTopics(topics).all().get();
-            Thread.sleep(200);
-            Stream<String> left = admin.listTopics().names().get().stream().filter(name -> name.startsWith(prefix + "-"));
             System.out.println("{\"read\":{" + String.join(",", read) + "}," + offsets + ",\"left\":"
-                + list(left.map(Library::quoted)) + "}");
+                + list(left(admin, prefix).stream().map(Library::quoted)) + "}");
         }
+    }
+
+    /** A broker may learn a little later than the controller that they are gone. */
+    private static List<String> left(AdminClient admin, String prefix) throws Exception {
+        List<String> left = List.of();
+        for (int tries = 0; tries == 0 || tries < 50 && !left.isEmpty(); tries++) {
+            Thread.sleep(100);
+            left = admin.listTopics().names().get().stream().filter(name -> name.startsWith(prefix + "-"))
+                .collect(Collectors.toList());
+        }
+        return left;
     }
 
     private static void write(String bootstrap, String topic, String codec) throws Exception {

@@ -37,6 +37,16 @@ def shown(data):
     return "null" if data is None else data.hex() or "empty"
 
 
+def left(prefix, listed):
+    """The topics of that prefix that are left. A broker may learn a little later than the controller that they are gone."""
+    for _ in range(50):
+        time.sleep(0.1)
+        names = [topic for topic in listed() if topic.startswith(f"{prefix}-")]
+        if not names:
+            break
+    return names
+
+
 def tell(**found):
     """One JSON object, which ends the scenario."""
     print(json.dumps(found), flush=True)

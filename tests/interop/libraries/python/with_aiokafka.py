@@ -1,7 +1,6 @@
 """aiokafka."""
 
 import asyncio
-import time
 
 import shared
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -25,8 +24,11 @@ async def scenario(bootstrap, prefix):
                "sought": [sought[part].offset for part in parts]}
     described = await admin.describe_topics([topics[0]])
     await admin.delete_topics(topics)
-    time.sleep(0.2)
-    left = [topic for topic in await admin.list_topics() if topic.startswith(f"{prefix}-")]
+    for _ in range(50):  # a broker may learn a little later than the controller
+        await asyncio.sleep(0.1)
+        left = [topic for topic in await admin.list_topics() if topic.startswith(f"{prefix}-")]
+        if not left:
+            break
     await admin.close()
     shared.tell(read=read, offsets=offsets, partitions=len(described[0]["partitions"]), left=left)
 

@@ -1,7 +1,5 @@
 """confluent-kafka, which is librdkafka."""
 
-import time
-
 import shared
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
@@ -24,8 +22,7 @@ def scenario(bootstrap, prefix):
     described = admin.list_topics(topics[0], timeout=30).topics[topics[0]]
     for gone in admin.delete_topics(topics).values():
         gone.result(30)
-    time.sleep(0.2)
-    left = [topic for topic in admin.list_topics(timeout=30).topics if topic.startswith(f"{prefix}-")]
+    left = shared.left(prefix, lambda: admin.list_topics(timeout=30).topics)
     shared.tell(read=read, offsets=offsets, partitions=len(described.partitions), left=left)
 
 

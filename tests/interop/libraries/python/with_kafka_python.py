@@ -1,7 +1,5 @@
 """kafka-python."""
 
-import time
-
 import shared
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
@@ -22,8 +20,7 @@ def scenario(bootstrap, prefix):
     partitions = len(consumer.partitions_for_topic(topics[0]))
     consumer.close()
     admin.delete_topics(topics)
-    time.sleep(0.2)
-    left = [topic for topic in admin.list_topics() if topic.startswith(f"{prefix}-")]
+    left = shared.left(prefix, admin.list_topics)
     admin.close()
     shared.tell(read=read, offsets=offsets, partitions=partitions, left=left)
 
