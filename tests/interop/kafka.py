@@ -121,7 +121,7 @@ class Kafka:
         elif self.process is not None:
             self.kill()
 
-    def start(self, timeout=60):
+    def start(self, timeout=180):
         """Starts it and waits until it serves."""
         self.launch()
         deadline = time.monotonic() + timeout

@@ -18,13 +18,14 @@ class Serve(kafka.Kafka):
 
     def start(self, timeout=10):
         """Starts it and waits until it says that it is ready."""
+        options = self.configure()
         self.runs += 1
         self.log_file = self.work / f"serve-{self.runs}.log"
         said, says = os.pipe()
         with open(self.log_file, "wb") as out:
             self.process = subprocess.Popen(
                 [ottla.BIN / "ottla-serve", self.data, "--listen", f"127.0.0.1:{self.fixed_port or 0}", "--ready-fd", str(says),
-                 *self.configure()],
+                 *options],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, pass_fds=[says])
         os.close(says)
         kafka.STARTED.append(self.process)

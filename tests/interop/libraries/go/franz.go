@@ -15,7 +15,9 @@ type franz struct {
 }
 
 func newFranz(bootstrap string) library {
-	return &franz{bootstrap, kadm.NewClient(have(kgo.NewClient(kgo.SeedBrokers(bootstrap))))}
+	// It keeps what it knows of topics that long.
+	client := have(kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(50*time.Millisecond)))
+	return &franz{bootstrap, kadm.NewClient(client)}
 }
 
 func (f *franz) codecs() []string { return []string{"none", "gzip", "snappy", "lz4", "zstd"} }
@@ -88,16 +90,23 @@ func (f *franz) remove(topics []string) {
 
 func (f *franz) topics() []string { return have(f.admin.ListTopics(context.Background())).Names() }
 
-func (f *franz) member(group, topic string, stop <-chan os.Signal, got func(int32, int64)) {
-	client := have(kgo.NewClient(kgo.SeedBrokers(f.bootstrap), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
-		kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(500*time.Millisecond), kgo.DisableAutoCommit()))
+func (f *franz) member(group, topic, protocol string, stop <-chan os.Signal, got func(int32, int64)) {
+	options := []kgo.Opt{kgo.SeedBrokers(f.bootstrap), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
+		kgo.SessionTimeout(6 * time.Second), kgo.HeartbeatInterval(500 * time.Millisecond), kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll()}
+	if protocol == "consumer" {
+		options = append(options, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
+	}
+	client := have(kgo.NewClient(options...))
 	defer client.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-stop; cancel() }()
 	for ctx.Err() == nil {
 		fetches := client.PollFetches(ctx)
+		fetches.EachError(func(_ string, _ int32, err error) { complain(err) })
 		fetches.EachRecord(func(each *kgo.Record) { got(each.Partition, each.Offset) })
 		// Where it fails the partition is another's, who goes on.
-		_ = client.CommitUncommittedOffsets(context.Background())
+		complain(client.CommitUncommittedOffsets(context.Background()))
+		client.AllowRebalance()
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 
@@ -119,10 +120,11 @@ func (k *kafkaGo) topics() []string {
 	return names
 }
 
-func (k *kafkaGo) member(group, topic string, stop <-chan os.Signal, got func(int32, int64)) {
+func (k *kafkaGo) member(group, topic, _ string, stop <-chan os.Signal, got func(int32, int64)) {
 	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{k.bootstrap}, GroupID: group, Topic: topic,
 		StartOffset: kafka.FirstOffset, SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
-		CommitInterval: 200 * time.Millisecond, MaxWait: 100 * time.Millisecond, RebalanceTimeout: 6 * time.Second})
+		CommitInterval: 200 * time.Millisecond, MaxWait: 100 * time.Millisecond, RebalanceTimeout: 6 * time.Second,
+		ErrorLogger: kafka.LoggerFunc(func(text string, what ...any) { complain(fmt.Errorf(text, what...)) })})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-stop; cancel() }()
 	for {
@@ -130,7 +132,10 @@ func (k *kafkaGo) member(group, topic string, stop <-chan os.Signal, got func(in
 		if ctx.Err() != nil {
 			break
 		}
-		must(err)
+		if err != nil {
+			complain(err)
+			continue
+		}
 		got(int32(message.Partition), message.Offset)
 	}
 	must(reader.Close())

@@ -45,7 +45,7 @@ type library interface {
 	partitions(topic string) int
 	remove(topics []string)
 	topics() []string
-	member(group, topic string, stop <-chan os.Signal, got func(partition int32, offset int64))
+	member(group, topic, protocol string, stop <-chan os.Signal, got func(partition int32, offset int64))
 }
 
 var libraries = map[string]func(bootstrap string) library{
@@ -60,7 +60,7 @@ func main() {
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
-	made.member(os.Args[4], os.Args[5], stop, func(partition int32, offset int64) {
+	made.member(os.Args[4], os.Args[5], os.Args[6], stop, func(partition int32, offset int64) {
 		fmt.Printf("%d %d\n", partition, offset)
 	})
 }
@@ -143,6 +143,13 @@ func must(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+}
+
+// complain says what a member lives through.
+func complain(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 }
 

@@ -145,12 +145,12 @@ func (m saramaMember) ConsumeClaim(session sarama.ConsumerGroupSession, claim sa
 	}
 }
 
-func (s *saramaLibrary) member(group, topic string, stop <-chan os.Signal, got func(int32, int64)) {
+func (s *saramaLibrary) member(group, topic, _ string, stop <-chan os.Signal, got func(int32, int64)) {
 	member := have(sarama.NewConsumerGroupFromClient(group, s.client))
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-stop; cancel() }()
 	for ctx.Err() == nil {
-		must(member.Consume(ctx, []string{topic}, saramaMember{got}))
+		complain(member.Consume(ctx, []string{topic}, saramaMember{got}))
 	}
 	must(member.Close())
 }

@@ -148,8 +148,8 @@ final class Library {
     private static void commit(KafkaConsumer<byte[], byte[]> consumer) {
         try {
             consumer.commitSync();
-        } catch (KafkaException ignored) {
-            // It is not ours any more: another goes on.
+        } catch (KafkaException problem) {
+            System.err.println(problem); // most often it is not ours any more: another goes on
         }
     }
 

@@ -103,6 +103,10 @@ async function roundTrip(kafka, topic, compression) {
 
 async function member(kafka, group, topic) {
   const consumer = kafka.consumer({ groupId: group, sessionTimeout: 6000, heartbeatInterval: 500 });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    console.error(payload.error);
+    if (!payload.restart) process.exit(1);
+  });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   await consumer.run({
@@ -118,7 +122,7 @@ async function member(kafka, group, topic) {
 }
 
 const [what, bootstrap, ...rest] = process.argv.slice(2);
-const kafka = new Kafka({ clientId: "kafkajs", brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: { retries: 20, maxRetryTime: 1000 } });
+const kafka = new Kafka({ clientId: "kafkajs", brokers: [bootstrap], logLevel: logLevel.ERROR, retry: { retries: 20, maxRetryTime: 1000 } });
 ({ scenario, member })[what](kafka, ...rest).catch((error) => {
   console.error(error);
   process.exit(1);

@@ -57,6 +57,11 @@ def got(partition, offset):
     print(f"{partition} {offset}", flush=True)
 
 
+def complain(error):
+    """What a member lives through: most often a partition is not its own any more, and another goes on."""
+    print(error, file=sys.stderr, flush=True)
+
+
 class Stopping:
     """Becomes true with SIGTERM."""
 

@@ -66,8 +66,8 @@ async def member(bootstrap, group, topic, _protocol):
         if batches:
             try:
                 await consumer.commit()
-            except KafkaError:  # it is not ours any more: another goes on
-                pass
+            except KafkaError as error:
+                shared.complain(error)
     await consumer.stop()
 
 

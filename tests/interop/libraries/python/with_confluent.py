@@ -1,7 +1,7 @@
 """confluent-kafka, which is librdkafka."""
 
 import shared
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 OFFSET_SPECS = {"earliest": OffsetSpec.earliest(), "latest": OffsetSpec.latest(),
@@ -53,9 +53,12 @@ def member(bootstrap, group, topic, protocol):
     consumer.subscribe([topic])
     stopping = shared.Stopping()
     while not stopping.now:
-        messages = [message for message in consumer.consume(200, 0.2) if not message.error()]
+        messages = consumer.consume(200, 0.2)
         for message in messages:
-            shared.got(message.partition(), message.offset())
+            if message.error():
+                shared.complain(message.error())
+            else:
+                shared.got(message.partition(), message.offset())
         if messages:
             commit(consumer)
     consumer.close()
@@ -64,8 +67,8 @@ def member(bootstrap, group, topic, protocol):
 def commit(consumer):
     try:
         consumer.commit(asynchronous=False)
-    except Exception:  # it is not ours any more: another goes on
-        pass
+    except KafkaException as error:
+        shared.complain(error)
 
 
 shared.run(scenario, member)

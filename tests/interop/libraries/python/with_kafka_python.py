@@ -57,8 +57,8 @@ def member(bootstrap, group, topic, _protocol):
         if batches:
             try:
                 consumer.commit()
-            except KafkaError:  # it is not ours any more: another goes on
-                pass
+            except KafkaError as error:
+                shared.complain(error)
     consumer.close()
 
 
