@@ -23,7 +23,7 @@ def case_groups_of_libraries_settle_alike(work):
     """With each protocol that a library has."""
     scripts = {f"{library.name}-{protocol}": partial(live, library.command, protocol, f"{library.name}-{protocol}")
                for library in libraries() for protocol in library.protocols}
-    on_both(work, scripts, at_once=10, after=told_by_kafkas_tools)
+    on_both(work, scripts, at_once=16, after=told_by_kafkas_tools)
 
 
 def live(command, protocol, name, host):
@@ -108,7 +108,8 @@ class Group:
         shares = {}
         for row in found:
             shares.setdefault(row["member"], []).append(row["partition"])
-        return sorted(map(sorted, shares.values())) if {row["state"] for row in found} == {"Stable"} and None not in shares else None
+        stable = {row["state"] for row in found} == {"Stable"} and None not in shares
+        return sorted(map(sorted, shares.values())) if stable else None
 
     def catch_up(self, written):
         """Until every record that was written came to a member; the ends of the partitions."""
@@ -127,8 +128,8 @@ class Group:
             last = {}
             for number, (partition, offset) in enumerate(member.places()):
                 if last.get(partition) != offset - 1:
-                    known = max((committed.get(partition, 0) for committed, got in self.looks if at < len(got) and got[at] <= number),
-                                default=0)
+                    before = [committed for committed, got in self.looks if at >= len(got) or got[at] <= number]
+                    known = max((committed.get(partition, 0) for committed in before), default=0)
                     assert offset >= known, f"{member.name} began with {partition} at {offset}, {known} were committed before"
                 last[partition] = offset
 
