@@ -1,4 +1,4 @@
-complete -c ottla-consume -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
+complete -c ottla-consume -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2 [default: beginning]' -r
 complete -c ottla-consume -s c -l count -d 'Stops after N records' -r
 complete -c ottla-consume -s p -l partitions -d 'Reads these partitions only, such as 0,2,4-7' -r
 complete -c ottla-consume -s g -l group -d 'Reads as a member of a consumer group, from where it left off, and commits; needs a server. -o says where partitions without a commit start' -r

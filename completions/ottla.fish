@@ -34,7 +34,7 @@ complete -c ottla -n "__fish_ottla_needs_command" -f -a "repair" -d 'Mends a dam
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "serve" -d 'Serves a data directory to Kafka clients, over TCP'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "topics" -d 'Lists, creates, describes, alters and deletes topics'
 complete -c ottla -n "__fish_ottla_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ottla -n "__fish_ottla_using_subcommand consume" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2' -r
+complete -c ottla -n "__fish_ottla_using_subcommand consume" -s o -l offset -d 'Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2 [default: beginning]' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s c -l count -d 'Stops after N records' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s p -l partitions -d 'Reads these partitions only, such as 0,2,4-7' -r
 complete -c ottla -n "__fish_ottla_using_subcommand consume" -s g -l group -d 'Reads as a member of a consumer group, from where it left off, and commits; needs a server. -o says where partitions without a commit start' -r

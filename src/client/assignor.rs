@@ -1,12 +1,15 @@
 //! Which member of a classic group reads which partitions: what its leader decides.
 //! Pure: the same members and partitions give the same answer everywhere.
 //!
-//! Source: `org.apache.kafka.clients.consumer.RangeAssignor`, `RoundRobinAssignor`.
+//! Source: `org.apache.kafka.clients.consumer.RangeAssignor`, `RoundRobinAssignor`,
+//! `CooperativeStickyAssignor`.
+
+mod sticky;
 
 use std::collections::BTreeMap;
 
 /// A member with what it subscribes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subscriber {
     /// Its member id.
     pub id: String,
@@ -14,13 +17,33 @@ pub struct Subscriber {
     pub instance: Option<String>,
     /// The topics.
     pub topics: Vec<String>,
+    /// What it reads now, and keeps where it may.
+    pub owned: Assignment,
+    /// The generation in which it got that; -1 where it does not say.
+    pub generation: i32,
 }
 
 /// Partitions by topic.
 pub type Assignment = BTreeMap<String, Vec<i32>>;
 
 /// The ways to assign that are known, by Kafka's names, the preferred one first.
-pub const NAMES: [&str; 2] = ["range", "roundrobin"];
+pub const NAMES: [&str; 3] = ["range", "roundrobin", COOPERATIVE];
+
+/// The way in which members keep what they read while partitions are assigned anew.
+pub const COOPERATIVE: &str = "cooperative-sticky";
+
+/// A way by Kafka's name, librdkafka's, or that of Java's class.
+pub fn by_name(name: &str) -> Option<&'static str> {
+    match name
+        .trim()
+        .trim_start_matches("org.apache.kafka.clients.consumer.")
+    {
+        "RangeAssignor" => Some("range"),
+        "RoundRobinAssignor" => Some("roundrobin"),
+        "CooperativeStickyAssignor" => Some(COOPERATIVE),
+        name => NAMES.into_iter().find(|known| *known == name),
+    }
+}
 
 /// Assigns every partition of the topics; `counts` has how many each topic has.
 /// `None` where the way is not known.
@@ -38,6 +61,7 @@ pub fn assign(
     match way {
         "range" => range(&sorted, counts, &mut all),
         "roundrobin" => round_robin(&sorted, counts, &mut all),
+        COOPERATIVE => sticky::assign(&sorted, counts, &mut all),
         _ => return None,
     }
     Some(all)
@@ -126,6 +150,7 @@ mod tests {
             id: id.to_owned(),
             instance: None,
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            ..Subscriber::default()
         }
     }
 

@@ -3,8 +3,12 @@
 //! A second thread, with connections of its own, sends the heartbeats, so that a
 //! caller who is busy stays a member. What the coordinator answers to them is told by
 //! [`Member::must_rejoin`]; the caller then commits what it has done and calls
-//! [`Member::join`] again. Partitions are given up whole at each rebalance (the eager
-//! protocol).
+//! [`Member::join`] again.
+//!
+//! Where the members agree on a cooperative way to assign, each keeps what it reads
+//! through a rebalance; what it finds missing behind it, it commits and lets go of, and
+//! joins once more, so that it is given to another (KIP-429). Otherwise all is given up
+//! at each rebalance.
 //!
 //! Source: `org.apache.kafka.clients.consumer.internals.ConsumerCoordinator`.
 
@@ -13,12 +17,10 @@ mod heartbeat;
 use super::assignor::{self, Assignment, Subscriber};
 use super::cluster::{Cluster, quoted};
 use super::error::{ClientError, Result};
-use super::groups::{self, Position};
-use crate::format::bytes::Reader;
+use super::groups::{self, Identity, Position, by_topic};
 use crate::format::consumer_offsets::{
     ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicPartitionNumbers,
 };
-use crate::format::schema::{Message, Wire};
 use crate::format::{FormatError, PartitionId};
 use crate::protocol::messages::join_group::{
     JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse,
@@ -32,8 +34,11 @@ use std::time::Duration;
 
 /// The protocol type of consumers.
 const CONSUMER: &str = "consumer";
-/// The version of subscriptions and assignments that everyone reads.
-const OPAQUE_VERSION: i16 = 0;
+/// The version of assignments that everyone reads.
+const ASSIGNMENT: i16 = 0;
+/// That of subscriptions with what is owned, and in which generation; who knows only
+/// earlier ones reads the beginning.
+const SUBSCRIPTION: i16 = 2;
 
 /// The settings of a member.
 #[derive(Debug, Clone)]
@@ -48,6 +53,9 @@ pub struct Settings {
     pub instance: Option<String>,
     /// `auto.commit.interval.ms`.
     pub commit_interval: Duration,
+    /// `partition.assignment.strategy`: names of [`assignor::NAMES`], the preferred one
+    /// first.
+    pub strategies: Vec<&'static str>,
 }
 
 impl Default for Settings {
@@ -58,21 +66,21 @@ impl Default for Settings {
             rebalance_timeout: Duration::from_secs(300),
             instance: None,
             commit_interval: Duration::from_secs(5),
+            strategies: assignor::NAMES.to_vec(),
         }
     }
 }
 
-/// Who a member is, in which generation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The group.
-    pub group: String,
-    /// What the coordinator calls the member; empty before the first join.
-    pub member: String,
-    /// -1 before the first join.
-    pub generation: i32,
-    /// Its `group.instance.id`.
-    pub instance: Option<String>,
+/// What a member is to read from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The partitions.
+    pub assignment: Assignment,
+    /// Those that it read before and that are still here were nobody else's meanwhile:
+    /// it goes on where it is. Otherwise it begins everywhere behind what was committed.
+    pub keeps: bool,
+    /// Partitions move in two steps: more may follow once others have let go of them.
+    pub is_cooperative: bool,
 }
 
 /// A member.
@@ -82,6 +90,8 @@ pub struct Member {
     topics: Vec<String>,
     settings: Settings,
     heartbeat: Heartbeat,
+    /// What it keeps in a rebalance; nothing after one that was not cooperative.
+    owned: Option<Assignment>,
 }
 
 impl Member {
@@ -99,18 +109,26 @@ impl Member {
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
             settings,
             heartbeat,
+            owned: None,
         }
     }
 
     /// Joins the group, again where it was a member before, and waits for what it is
     /// to read.
-    pub fn join(&mut self) -> Result<Assignment> {
+    pub fn join(&mut self) -> Result<Joined> {
         self.heartbeat.pause();
         loop {
             match self.try_join() {
-                Ok(assignment) => {
+                Ok((assignment, way)) => {
                     self.heartbeat.beat(&self.identity);
-                    return Ok(assignment);
+                    let is_cooperative = way == assignor::COOPERATIVE;
+                    let owned = is_cooperative.then(|| assignment.clone());
+                    let before = std::mem::replace(&mut self.owned, owned);
+                    return Ok(Joined {
+                        assignment,
+                        keeps: is_cooperative && before.is_some(),
+                        is_cooperative,
+                    });
                 }
                 // Another rebalance began meanwhile.
                 Err(error) if error.code() == Some(ErrorCode::RebalanceInProgress) => {}
@@ -151,6 +169,7 @@ impl Member {
         match groups::commit(&mut self.cluster, &self.identity, &named) {
             Ok(()) => Ok(true),
             Err(error) if is_unknown(&error) => {
+                self.owned = None;
                 self.heartbeat.lost();
                 Ok(false)
             }
@@ -195,9 +214,11 @@ impl Member {
     fn forget(&mut self) {
         self.identity.member.clear();
         self.identity.generation = -1;
+        self.owned = None;
     }
 
-    fn try_join(&mut self) -> Result<Assignment> {
+    /// The assignment, and the way that was agreed on.
+    fn try_join(&mut self) -> Result<(Assignment, String)> {
         let joined = self.ask_to_join()?;
         self.identity.member.clone_from(&joined.member_id);
         self.identity.generation = joined.generation_id;
@@ -205,15 +226,27 @@ impl Member {
             true => self.assign(&joined)?,
             false => Vec::new(),
         };
-        self.sync(&joined, assignments)
+        let assignment = self.sync(&joined, assignments)?;
+        Ok((assignment, joined.protocol_name.unwrap_or_default()))
+    }
+
+    /// What it says of itself. Before Kafka 3.2 the generation stood in the assignor's
+    /// own bytes.
+    fn subscription(&self) -> Result<Vec<u8>, FormatError> {
+        let generation = self.owned.as_ref().map_or(-1, |_| self.identity.generation);
+        let subscription = ConsumerProtocolSubscription {
+            topics: self.topics.clone(),
+            user_data: Some(generation.to_be_bytes().to_vec()),
+            owned_partitions: self.owned.clone().map_or(Vec::new(), numbers),
+            generation_id: generation,
+            ..Default::default()
+        };
+        subscription.to_bytes(SUBSCRIPTION)
     }
 
     fn ask_to_join(&mut self) -> Result<JoinGroupResponse> {
-        let subscription = ConsumerProtocolSubscription {
-            topics: self.topics.clone(),
-            ..Default::default()
-        };
-        let metadata = opaque(&subscription).map_err(|source| self.unwritable(source))?;
+        let metadata = self.subscription();
+        let metadata = metadata.map_err(|source| self.unwritable(source))?;
         let group = self.identity.group.clone();
         let millis = |span: Duration| i32::try_from(span.as_millis()).unwrap_or(i32::MAX);
         let settings = self.settings.clone();
@@ -240,7 +273,7 @@ impl Member {
                     member_id: identity.member.clone(),
                     group_instance_id: identity.instance.clone(),
                     protocol_type: CONSUMER.to_owned(),
-                    protocols: assignor::NAMES.iter().map(protocol).collect(),
+                    protocols: settings.strategies.iter().map(protocol).collect(),
                     ..Default::default()
                 };
                 let response = connection.call(&request, version)?;
@@ -258,12 +291,14 @@ impl Member {
     fn assign(&mut self, joined: &JoinGroupResponse) -> Result<Vec<SyncGroupRequestAssignment>> {
         let mut members = Vec::new();
         for member in &joined.members {
-            let subscription: ConsumerProtocolSubscription =
-                read_opaque(&member.metadata).map_err(|source| self.unwritable(source))?;
+            let read = ConsumerProtocolSubscription::from_bytes(&member.metadata);
+            let (subscription, _) = read.map_err(|source| self.unwritable(source))?;
             members.push(Subscriber {
                 id: member.member_id.clone(),
                 instance: member.group_instance_id.clone(),
+                generation: generation(&subscription),
                 topics: subscription.topics,
+                owned: by_topic(subscription.owned_partitions),
             });
         }
         let topics: BTreeSet<&String> = members.iter().flat_map(|member| &member.topics).collect();
@@ -285,18 +320,14 @@ impl Member {
         assigned
             .into_iter()
             .map(|(member_id, assignment)| {
-                let partitions = |(topic, partitions): (String, Vec<i32>)| TopicPartitionNumbers {
-                    topic,
-                    partitions: partitions.into_iter().map(PartitionId::new).collect(),
-                    ..Default::default()
-                };
                 let assignment = ConsumerProtocolAssignment {
-                    assigned_partitions: assignment.into_iter().map(partitions).collect(),
+                    assigned_partitions: numbers(assignment),
                     ..Default::default()
                 };
+                let bytes = assignment.to_bytes(ASSIGNMENT);
                 Ok(SyncGroupRequestAssignment {
                     member_id,
-                    assignment: opaque(&assignment).map_err(|source| self.unwritable(source))?,
+                    assignment: bytes.map_err(|source| self.unwritable(source))?,
                     ..Default::default()
                 })
             })
@@ -326,13 +357,9 @@ impl Member {
         if response.assignment.is_empty() {
             return Ok(Assignment::new());
         }
-        let assignment: ConsumerProtocolAssignment =
-            read_opaque(&response.assignment).map_err(|source| self.unwritable(source))?;
-        let of = |part: TopicPartitionNumbers| {
-            let numbers = part.partitions.into_iter().map(PartitionId::get);
-            (part.topic, numbers.collect())
-        };
-        Ok(assignment.assigned_partitions.into_iter().map(of).collect())
+        let read = ConsumerProtocolAssignment::from_bytes(&response.assignment);
+        let (assignment, _) = read.map_err(|source| self.unwritable(source))?;
+        Ok(by_topic(assignment.assigned_partitions))
     }
 
     fn unwritable(&mut self, source: FormatError) -> ClientError {
@@ -360,22 +387,22 @@ fn about(group: &str) -> String {
     format!("group {}", quoted(group))
 }
 
-/// A message behind its version.
-fn opaque<M: Message>(message: &M) -> Result<Vec<u8>, FormatError> {
-    let mut bytes = OPAQUE_VERSION.to_be_bytes().to_vec();
-    Wire::write(
-        message,
-        &mut bytes,
-        M::layout(OPAQUE_VERSION),
-        "consumer protocol",
-    )?;
-    Ok(bytes)
+fn numbers(assignment: Assignment) -> Vec<TopicPartitionNumbers> {
+    let of = |(topic, partitions): (String, Vec<i32>)| TopicPartitionNumbers {
+        topic,
+        partitions: partitions.into_iter().map(PartitionId::new).collect(),
+        ..Default::default()
+    };
+    assignment.into_iter().map(of).collect()
 }
 
-/// A message behind its version; of a later one, what is known of it.
-pub(super) fn read_opaque<M: Message>(bytes: &[u8]) -> Result<M, FormatError> {
-    let mut reader = Reader::new(bytes);
-    let version = reader.i16("consumer protocol version")?;
-    let version = version.clamp(0, *M::VERSIONS.end());
-    M::read(&mut reader, M::layout(version), "consumer protocol")
+/// The generation of what a member owns; older clients write it as the assignor's own.
+fn generation(subscription: &ConsumerProtocolSubscription) -> i32 {
+    match (subscription.generation_id, &subscription.user_data) {
+        (-1, Some(data)) => {
+            let bytes = data.first_chunk::<4>().copied();
+            bytes.map_or(-1, i32::from_be_bytes)
+        }
+        (generation, _) => generation,
+    }
 }

@@ -4,8 +4,7 @@ use super::assignor::Assignment;
 use super::cluster::{Cluster, quoted};
 use super::connection::Connection;
 use super::error::{ClientError, Result};
-use super::group::{Identity, read_opaque};
-use crate::format::consumer_offsets::ConsumerProtocolAssignment;
+use crate::format::consumer_offsets::{ConsumerProtocolAssignment, TopicPartitionNumbers};
 use crate::format::{Offset, PartitionId};
 use crate::protocol::messages::consumer_group_describe::{
     ConsumerGroupDescribeRequest, DescribedGroup,
@@ -25,6 +24,19 @@ use std::collections::BTreeMap;
 
 /// A topic's name and a partition's number.
 pub type Place = (String, i32);
+
+/// Who a member is, in which generation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The group.
+    pub group: String,
+    /// What the coordinator calls the member; empty before the first join.
+    pub member: String,
+    /// -1 before the first join.
+    pub generation: i32,
+    /// Its `group.instance.id`.
+    pub instance: Option<String>,
+}
 
 /// What a group committed for a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,10 +199,15 @@ fn describe_classic(connection: &mut Connection, group: &str) -> Result<Option<D
 
 /// What a consumer's assignment says; nothing where it cannot be read.
 fn assignment(bytes: &[u8]) -> Assignment {
-    let Ok(found) = read_opaque::<ConsumerProtocolAssignment>(bytes) else {
-        return Assignment::new();
-    };
-    let of = found.assigned_partitions.into_iter().map(|part| {
+    match ConsumerProtocolAssignment::from_bytes(bytes) {
+        Ok((found, _)) => by_topic(found.assigned_partitions),
+        Err(_) => Assignment::new(),
+    }
+}
+
+/// Partitions as the opaque parts of members have them.
+pub(super) fn by_topic(parts: Vec<TopicPartitionNumbers>) -> Assignment {
+    let of = parts.into_iter().map(|part| {
         let numbers = part.partitions.into_iter().map(PartitionId::get);
         (part.topic, numbers.collect())
     });

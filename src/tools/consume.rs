@@ -5,6 +5,7 @@
 //! the offsets in each.
 
 mod member;
+mod outside;
 mod part;
 mod render;
 mod wire;

@@ -18,6 +18,7 @@ pub mod json_envelope;
 pub mod lines;
 pub mod location;
 pub mod numbers;
+pub mod offset_reset;
 pub mod offsets;
 pub mod output;
 pub mod produce;

@@ -5,7 +5,7 @@
 use super::error::{Result, ToolError};
 use super::location::Directory;
 use super::settings::Settings;
-use crate::client::{Cluster, Config, fetch, group, producer};
+use crate::client::{Cluster, Config, assignor, fetch, group, producer};
 use crate::format::{PartitionId, topic_name};
 use crate::host::Host;
 use crate::host::net::{Address, Socket};
@@ -270,6 +270,20 @@ impl Server {
             rebalance_timeout: self.millis("max.poll.interval.ms", default.rebalance_timeout)?,
             instance: self.settings.get("group.instance.id").map(str::to_owned),
             commit_interval: self.millis("auto.commit.interval.ms", default.commit_interval)?,
+            strategies: self.strategies()?.unwrap_or(default.strategies),
+        })
+    }
+
+    fn strategies(&self) -> Result<Option<Vec<&'static str>>> {
+        let Some(listed) = self.settings.get("partition.assignment.strategy") else {
+            return Ok(None);
+        };
+        let known: Option<Vec<_>> = listed.split(',').map(assignor::by_name).collect();
+        known.map(Some).ok_or_else(|| {
+            ToolError::usage(format!(
+                "partition.assignment.strategy: expected some of {}, found `{listed}`",
+                assignor::NAMES.join(", ")
+            ))
         })
     }
 

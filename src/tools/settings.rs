@@ -58,7 +58,7 @@ const CREATE: &[Verb] = &[Verb::Produce, Verb::Topics];
 const ALL: &[Verb] = &[Verb::Produce, Verb::Consume, Verb::Topics, Verb::Groups];
 
 /// Every property that does something.
-const KNOWN: [Known; 31] = [
+const KNOWN: [Known; 33] = [
     known("compression.type", &["compression.codec"], PRODUCE),
     known(
         "compression.level",
@@ -94,10 +94,12 @@ const KNOWN: [Known; 31] = [
         CONSUME,
     ),
     known("auto.commit.interval.ms", &[], CONSUME),
+    known("auto.offset.reset", &[], CONSUME),
     known("session.timeout.ms", &[], CONSUME),
     known("heartbeat.interval.ms", &[], CONSUME),
     known("max.poll.interval.ms", &[], CONSUME),
     known("group.instance.id", &[], CONSUME),
+    known("partition.assignment.strategy", &[], CONSUME),
     known("client.id", &[], ALL),
     known("request.timeout.ms", &["socket.timeout.ms"], ALL),
     known("socket.connection.setup.timeout.ms", &[], ALL),
@@ -109,9 +111,8 @@ const KNOWN: [Known; 31] = [
 ];
 
 /// Properties that do nothing.
-const WITHOUT_EFFECT: [&str; 16] = [
+const WITHOUT_EFFECT: [&str; 15] = [
     "allow.auto.create.topics",
-    "auto.offset.reset",
     "batch.num.messages",
     "bootstrap.servers",
     "enable.auto.commit",

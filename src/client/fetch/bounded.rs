@@ -69,6 +69,17 @@ impl Reader {
         }
     }
 
+    /// The offset that is read next.
+    pub const fn position(&self) -> Offset {
+        self.position
+    }
+
+    /// Goes on elsewhere: the server has what was read next no more. At or behind the
+    /// end nothing more comes.
+    pub const fn go_on_at(&mut self, position: Offset) {
+        (self.position, self.asked) = (position, None);
+    }
+
     fn is_all(&self, fetched: &Fetched) -> bool {
         let end = match fetched.last_stable {
             Some(stable) if self.settings.read_committed => stable,

@@ -1,8 +1,8 @@
 //! The thread that tells the coordinator that a member lives.
 
-use super::Identity;
 use crate::client::cluster::Cluster;
 use crate::client::error::Result;
+use crate::client::groups::Identity;
 use crate::protocol::messages::heartbeat::HeartbeatRequest;
 use crate::protocol::{ApiKey, ErrorCode};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

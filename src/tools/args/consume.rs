@@ -5,7 +5,8 @@ use crate::format::types::PartitionId;
 use crate::host::Host;
 use crate::tools::error::{Result, ToolError};
 use crate::tools::format_string::FormatString;
-use crate::tools::offsets::OffsetRange;
+use crate::tools::offset_reset::OffsetReset;
+use crate::tools::offsets::{OffsetPoint, OffsetRange};
 use crate::tools::output::Output;
 use crate::tools::server::Location;
 use crate::tools::settings::Verb;
@@ -40,15 +41,14 @@ pub struct ConsumeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Records")]
 struct SelectArgs {
-    /// Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2
+    /// Where to start, or a range: beginning, end, N, -N (the last N), N:M, @TIME, @T1:T2 [default: beginning]
     #[arg(
         short,
         long = "offset",
         value_name = "SPEC",
-        default_value = "beginning",
         allow_hyphen_values = true
     )]
-    offset: String,
+    offset: Option<String>,
 
     /// Stops after N records
     #[arg(short, long, value_name = "N")]
@@ -114,6 +114,10 @@ pub struct ConsumeOptions {
     pub location: Location,
     /// Which records of each partition.
     pub range: OffsetRange,
+    /// Whether the range was asked for.
+    pub starts: bool,
+    /// Where to go on at when an offset is none any more; only with a server.
+    pub reset: OffsetReset,
     /// How many at most.
     pub count: Option<u64>,
     /// Which partitions; `None` for all of them. Sorted, none twice.
@@ -138,7 +142,9 @@ pub fn command() -> clap::Command {
 impl ConsumeArgs {
     /// Checks everything that was typed against each other and against the settings.
     pub fn validate(self, host: &dyn Host) -> Result<ConsumeOptions> {
-        let range = OffsetRange::parse(&self.select.offset, host.now_ms())?;
+        let offset = self.select.offset.as_deref();
+        let parsed = offset.map(|text| OffsetRange::parse(text, host.now_ms()));
+        let range = parsed.transpose()?.unwrap_or_default();
         let listed = self
             .select
             .partitions
@@ -172,7 +178,7 @@ impl ConsumeArgs {
         if self.select.follow && range.end.is_some() {
             return Err(ToolError::usage(format!(
                 "--follow cannot be used with a range that ends, found -o {}",
-                self.select.offset
+                offset.unwrap_or_default()
             )));
         }
         let there = location.partition();
@@ -185,9 +191,15 @@ impl ConsumeArgs {
             (Some(listed), _) => Some(listed),
             (None, there) => there.map(|there| vec![there]),
         };
+        let reset = match settings.get("auto.offset.reset") {
+            Some(text) => OffsetReset::parse(text, host.now_ms())?,
+            None => OffsetReset::default(),
+        };
         let isolation = settings.get("isolation.level");
         Ok(ConsumeOptions {
             range,
+            starts: offset.is_some(),
+            reset,
             count: self.select.count,
             partitions,
             follow: self.select.follow,
@@ -198,6 +210,19 @@ impl ConsumeArgs {
             quiet: self.common.quiet,
             location,
         })
+    }
+}
+
+impl ConsumeOptions {
+    /// Where a member of a group starts to read what the group never committed; `None`
+    /// where that is not allowed.
+    pub fn group_start(&self) -> Option<OffsetPoint> {
+        match self.reset {
+            _ if self.starts => Some(self.range.start),
+            OffsetReset::Nearest => Some(self.range.start),
+            OffsetReset::At(point) => Some(point),
+            OffsetReset::Fail => None,
+        }
     }
 }
 

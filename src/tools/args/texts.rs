@@ -228,7 +228,12 @@ With a server:
   buffer.memory  delivery.timeout.ms     produce
   fetch.min.bytes  fetch.max.wait.ms  fetch.max.bytes  max.partition.fetch.bytes
   group.id  group.instance.id  session.timeout.ms  heartbeat.interval.ms
-  max.poll.interval.ms  auto.commit.interval.ms     consume
+  max.poll.interval.ms  auto.commit.interval.ms  auto.offset.reset
+  partition.assignment.strategy          consume
+
+auto.offset.reset is earliest, latest, none or by_duration:PT1H. It says where a group starts that has committed nothing, unless -o does, and where to go on at when the next offset is there no more, because records were deleted or the log was cut; none fails then. Not set, deleted records are passed over and a log that was cut is followed from its end. Each time it says so.
+
+partition.assignment.strategy lists the ways of a group's members to share partitions: range, roundrobin, cooperative-sticky, or the names of Java's classes. The group takes one that all of its members list. With cooperative-sticky, members keep what they read while partitions are shared out anew, but for those that move.
 
 In the environment they are OTTLA_COMPRESSION_TYPE and so on. Properties that mean nothing to a directory, such as acks, or nothing at all, such as linger.ms, are taken and do nothing. An unknown name is an error.";
 

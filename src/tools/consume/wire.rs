@@ -1,6 +1,7 @@
 //! Records of a server: up to where the partitions end now, one partition after the
 //! other as from a directory, and with `--follow` what comes behind.
 
+use super::outside::move_inside;
 use super::part::Scope;
 use super::{Pieces, Printer, drain};
 use crate::client::fetch::bounded::Reader;
@@ -15,7 +16,6 @@ use crate::protocol::ErrorCode;
 use crate::tools::args::consume::ConsumeOptions;
 use crate::tools::error::Result;
 use crate::tools::interrupt::Interrupt;
-use crate::tools::progress;
 use crate::tools::range::{self, Bounds};
 use crate::tools::server::Server;
 use std::collections::{BTreeMap, VecDeque};
@@ -42,7 +42,7 @@ pub(super) fn run(options: &ConsumeOptions, server: &Server, host: &Arc<dyn Host
         .collect();
     let printer = Printer::new(options)?;
     printer.lock().print_start(options)?;
-    let mut bounded = Bounded::new(cluster, server, scopes, &settings);
+    let mut bounded = Bounded::new(options, cluster, server, scopes, &settings);
     drain(options, &mut bounded, &printer, &interrupt);
     printer.check()?;
     if options.follow && !printer.lock().is_done() && !interrupt.is_set() {
@@ -53,7 +53,7 @@ pub(super) fn run(options: &ConsumeOptions, server: &Server, host: &Arc<dyn Host
             behind,
             settings,
             &interrupt,
-            options.quiet,
+            options,
         )?;
         drain(options, &mut following, &printer, &interrupt);
     }
@@ -115,14 +115,21 @@ fn scopes(options: &ConsumeOptions, cluster: &mut Cluster, topic: &str) -> Resul
 }
 
 /// Partitions up to their ends.
-struct Bounded {
+struct Bounded<'o> {
+    options: &'o ConsumeOptions,
     cluster: Cluster,
     place: String,
     readers: VecDeque<(Reader, Scope)>,
 }
 
-impl Bounded {
-    fn new(cluster: Cluster, server: &Server, scopes: Vec<Scope>, settings: &Settings) -> Self {
+impl<'o> Bounded<'o> {
+    fn new(
+        options: &'o ConsumeOptions,
+        cluster: Cluster,
+        server: &Server,
+        scopes: Vec<Scope>,
+        settings: &Settings,
+    ) -> Self {
         let mut settings = settings.clone();
         settings.partition_bytes = settings.partition_bytes.max(PIECE).min(settings.max_bytes);
         let reader = |scope: Scope| {
@@ -137,6 +144,7 @@ impl Bounded {
             (reader, scope)
         };
         Self {
+            options,
             cluster,
             place: server.without_topic(),
             readers: scopes.into_iter().map(reader).collect(),
@@ -144,12 +152,27 @@ impl Bounded {
     }
 }
 
-impl Pieces for Bounded {
+impl Pieces for Bounded<'_> {
     fn next_piece(&mut self, chunk: &mut Chunk) -> Result<Option<Arc<Scope>>> {
         while let Some((reader, scope)) = self.readers.front_mut() {
-            let Some(fetched) = reader.next(&mut self.cluster)? else {
-                self.readers.pop_front();
-                continue;
+            let fetched = match reader.next(&mut self.cluster) {
+                Ok(Some(fetched)) => fetched,
+                Ok(None) => {
+                    self.readers.pop_front();
+                    continue;
+                }
+                Err(error) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
+                    let number = scope.name.partition;
+                    let mut position = BTreeMap::from([(number, reader.position())]);
+                    let topic = &scope.name.topic;
+                    if !move_inside(&mut self.cluster, topic, &mut position, self.options)? {
+                        return Err(error.into());
+                    }
+                    reader.go_on_at(position[&number]);
+                    scope.from = scope.from.min(position[&number]);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
             let piece = Scope {
                 name: scope.name.clone(),
@@ -175,8 +198,8 @@ pub(super) struct Following<'i> {
     settings: Settings,
     follower: Follower,
     interrupt: &'i Interrupt,
+    options: &'i ConsumeOptions,
     tries: u32,
-    quiet: bool,
 }
 
 impl<'i> Following<'i> {
@@ -186,7 +209,7 @@ impl<'i> Following<'i> {
         positions: BTreeMap<i32, Offset>,
         settings: Settings,
         interrupt: &'i Interrupt,
-        quiet: bool,
+        options: &'i ConsumeOptions,
     ) -> Result<Self> {
         let follower = Follower::start(&mut cluster, topic, &positions, &settings)?;
         Ok(Self {
@@ -196,8 +219,8 @@ impl<'i> Following<'i> {
             settings,
             follower,
             interrupt,
+            options,
             tries: 0,
-            quiet,
         })
     }
 
@@ -234,7 +257,8 @@ impl<'i> Following<'i> {
                 Ok(None)
             }
             Some(Err(error)) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
-                let moved = self.move_inside()?;
+                let (cluster, positions) = (&mut self.cluster, &mut self.positions);
+                let moved = move_inside(cluster, &self.topic, positions, self.options)?;
                 self.tries += 1;
                 if !moved && self.tries > MOST_TRIES {
                     return Err(error.into());
@@ -255,37 +279,6 @@ impl<'i> Following<'i> {
             &self.settings,
         )?;
         Ok(())
-    }
-
-    /// Goes on where the partitions begin and end now, and says so: records were
-    /// deleted before they were read, or the log was cut. `false` where every position
-    /// is inside.
-    fn move_inside(&mut self) -> Result<bool> {
-        let numbers: Vec<i32> = self.positions.keys().copied().collect();
-        let bounds = Bounds::ask(&mut self.cluster, &self.topic, &numbers, false)?;
-        let mut moved = false;
-        for (number, at) in &mut self.positions {
-            let (start, end) = bounds.of(*number);
-            let inside = (*at).clamp(start, end.max(start));
-            if inside == *at {
-                continue;
-            }
-            let why = if *at < start {
-                format!(
-                    "offsets {at} to {} were deleted before they were read",
-                    start.get() - 1
-                )
-            } else {
-                format!(
-                    "expected offset {at}, found the end at {end}: the log was cut or made anew"
-                )
-            };
-            let name = TopicPartition::new(&self.topic, *number);
-            let text = format!("{name}: {why}; going on at {inside}");
-            progress::summary("ottla-consume", self.quiet, &text);
-            (*at, moved) = (inside, true);
-        }
-        Ok(moved)
     }
 }
 

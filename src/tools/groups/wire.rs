@@ -1,8 +1,7 @@
 //! The groups that a server coordinates.
 
 use super::{Moved, Part, Shown, Site};
-use crate::client::group::Identity;
-use crate::client::groups::{self, Position};
+use crate::client::groups::{self, Identity, Position};
 use crate::client::{ClientError, Cluster};
 use crate::format::Offset;
 use crate::host::Host;

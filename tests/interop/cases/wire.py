@@ -1,6 +1,7 @@
-"""`produce`, `consume` and `topics` over the wire against Apache Kafka, record for record with
-kcat, Kafka's own tools, and the directory that Kafka leaves."""
+"""`produce`, `consume`, `topics` and `groups` over the wire, the same against Apache Kafka and `ottla serve`, record for
+record with kcat, Kafka's own tools and clients, and the directory that the server leaves."""
 
+import functools
 import json
 import random
 import signal
@@ -13,22 +14,35 @@ import record
 import samples
 from kafka import Kafka
 from record import same
+from serve import Serve
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+# Alike on both.
+SETTINGS = {"group.initial.rebalance.delay.ms": 0, "log.retention.ms": -1}
 
 
 class Place:
     """A broker on an empty directory, and where `ottla` finds it."""
 
-    def __init__(self, work, **settings):
+    def __init__(self, work, kind):
+        self.work = work
         self.data = work / "data"
-        self.broker = Kafka(self.data, work, settings)
+        self.broker = kind(self.data, work, SETTINGS, port=kafka.free_port())
         self.broker.format().start()
         self.server = f"kafka://{self.broker.bootstrap}"
 
 
-def case_records_arrive_as_they_were(work):
-    place = Place(work)
+def on_both(case):
+    """Runs it on Apache Kafka and on `ottla serve`, each with an empty directory."""
+    @functools.wraps(case)
+    def run(work):
+        for kind in (Kafka, Serve):
+            case(Place(work / kind.__name__, kind))
+    return run
+
+
+@on_both
+def case_records_arrive_as_they_were(place):
     server, broker = place.server, place.broker
     for codec in CODECS:
         topic = f"t-{codec}"
@@ -54,8 +68,8 @@ def case_records_arrive_as_they_were(work):
         same("the directory", ottla.records(place.data, topic), "the server", ours)
 
 
-def case_kcats_and_javas_records(work):
-    place = Place(work)
+@on_both
+def case_kcats_and_javas_records(place):
     broker = place.broker
     ottla.create(place.server, "k", partitions=2)
     broker.kcat_write("k", "".join(f"{i}:v{i}\n" for i in range(5000)), "-K:", "-z", "lz4")
@@ -65,9 +79,9 @@ def case_kcats_and_javas_records(work):
     broker.stop()
 
 
-def case_large_topics(work):
+@on_both
+def case_large_topics(place):
     """Many fetches, with the end pinned at the start, in the order of the offsets."""
-    place = Place(work)
     lines = samples.lines(400_000, seed=1)
     ottla.create(place.server, "large", partitions=1, max_message_bytes=100_000)
     ottla.produce(place.server, "large", lines)
@@ -79,11 +93,10 @@ def case_large_topics(work):
     place.broker.stop()
 
 
-def case_a_broker_that_dies_loses_and_repeats_nothing(work):
+@on_both
+def case_a_broker_that_dies_loses_and_repeats_nothing(place):
     """Killed and started again while `produce` runs: the idempotent producer goes on."""
-    place = Place(work)
     ottla.create(place.server, "t", partitions=2)
-    port = place.broker.port
     producer = ottla.start_produce(place.server, "t", "-X", "retry.backoff.max.ms=200")
     sent = 0
     for round_ in range(2):
@@ -94,7 +107,7 @@ def case_a_broker_that_dies_loses_and_repeats_nothing(work):
             time.sleep(0.01)
         if round_ == 0:
             place.broker.kill()
-            restart(place.broker, port)
+            place.broker.start()
     producer.stdin.close()
     said = producer.stderr.read().decode()
     assert producer.wait(120) == 0, said
@@ -103,20 +116,9 @@ def case_a_broker_that_dies_loses_and_repeats_nothing(work):
     place.broker.stop()
 
 
-def restart(broker, port):
-    """On the port that clients know."""
-    free = kafka.free_port
-    ports = iter([port])
-    kafka.free_port = lambda: next(ports, None) or free()
-    try:
-        broker.start()
-    finally:
-        kafka.free_port = free
-
-
 def case_transactions(work):
     """Aborted and open transactions are hidden from --read-committed as from Kafka's consumer."""
-    place = Place(work)
+    place = Place(work, Kafka)
     broker = place.broker
     ottla.create(place.server, "t", partitions=1)
     ottla.produce(place.server, "t", "plain\n")
@@ -134,8 +136,8 @@ def case_transactions(work):
     broker.stop()
 
 
-def case_follow(work):
-    place = Place(work)
+@on_both
+def case_follow(place):
     ottla.create(place.server, "t", partitions=3)
     ottla.produce(place.server, "t", "before\n")
     reader = subprocess.Popen([ottla.BIN / "ottla-consume", f"{place.server}/t", "--follow", "-c", "301"],
@@ -149,8 +151,8 @@ def case_follow(work):
     place.broker.stop()
 
 
-def case_topics(work):
-    place = Place(work)
+@on_both
+def case_topics(place):
     server, broker = place.server, place.broker
     ottla.create(server, "a", partitions=2, cleanup_policy="compact")
     ottla.create(server, "b")
@@ -188,9 +190,9 @@ def configured(broker, topic):
     return partitions, configs.get("cleanup.policy"), configs.get("retention.ms")
 
 
-def case_groups_share_and_go_on(work):
+@on_both
+def case_groups_share_and_go_on(place):
     """Members of ours, kcat's and Java's group tool: every record once, nothing lost."""
-    place = Place(work)
     server, broker = place.server, place.broker
     ottla.create(server, "t", partitions=4)
     ottla.produce(server, "t", numbers(0, 1000), "--partitioner", "round-robin")
@@ -224,9 +226,104 @@ def case_groups_share_and_go_on(work):
     broker.stop()
 
 
-def case_groups_verb(work):
+@on_both
+def case_members_of_ours_and_javas_in_one_group(place):
+    """Whoever leads, however partitions are shared out: each has some, and every record comes to one of them."""
+    for ours, javas in (("range", "RangeAssignor"), ("cooperative-sticky", "CooperativeStickyAssignor")):
+        for java_leads in (True, False):
+            together(place, f"{ours}-{'java' if java_leads else 'ours'}", ours, javas, java_leads)
+    place.broker.stop()
+
+
+def together(place, topic, ours, javas, java_leads):
+    ottla.create(place.server, topic, partitions=4)
+    load = ottla.start_produce(place.server, topic, "--partitioner", "round-robin", "-X", "linger.ms=5")
+    begin = [functools.partial(Javas, place, topic, javas), functools.partial(Ours, place, topic, ours)]
+    if not java_leads:
+        begin.reverse()
+    members = [begin[0]()]
+    sent = feed_until(load, 0, members)
+    members.append(begin[1]())
+    sent = feed_until(load, sent, members)
+    members[0].leave()
+    sent = feed_until(load, sent, members[1:])
+    load.stdin.close()
+    assert load.wait(60) == 0, load.stderr.read()
+    wait_for(lambda: sum(len(member.values()) for member in members) >= sent, f"{topic}: all is read")
+    members[1].leave()
+    found = sorted(int(value) for member in members for value in member.values())
+    assert found == list(range(sent)), f"{topic}: {len(found)} of {sent}, {len(set(found))} of them once"
+    assert [lag for _, lag in committed(place.broker, topic).values()] == [0] * 4
+
+
+def feed_until(load, sent, members, timeout=60):
+    """Writes records until each of the members got some that were written since, twice."""
+    deadline = time.monotonic() + timeout
+    for _ in range(2):
+        before = [len(member.values()) for member in members]
+        while not all(len(member.values()) > seen for member, seen in zip(members, before)):
+            assert time.monotonic() < deadline, "a member gets nothing:\n" + "\n".join(m.complaint() for m in members)
+            load.stdin.write(numbers(sent, sent + 40).encode())
+            load.stdin.flush()
+            sent += 40
+            time.sleep(0.1)
+    return sent
+
+
+class Member:
+    """A process that prints what it reads."""
+
+    def __init__(self, place, name, command):
+        self.out, self.err = place.work / f"{name}.out", place.work / f"{name}.err"
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        kafka.STARTED.append(self.process)
+
+    def lines(self):
+        text = self.out.read_text()
+        return text[:text.rfind("\n") + 1].splitlines()
+
+    def leave(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def complaint(self):
+        return f"{self.err.name}: {self.err.read_text(errors='replace')[-2000:]}"
+
+
+class Ours(Member):
+    def __init__(self, place, topic, strategy):
+        super().__init__(place, f"{topic}-ours",
+                         [ottla.BIN / "ottla-consume", f"{place.server}/{topic}", "-g", topic, "--follow", "-X",
+                          f"partition.assignment.strategy={strategy}", "-X", "heartbeat.interval.ms=200"])
+
+    def values(self):
+        return self.lines()
+
+
+class Javas(Member):
+    def __init__(self, place, topic, strategy):
+        super().__init__(place, f"{topic}-java",
+                         ["java", *kafka.TOOL_JVM, f"-Dlog4j2.configurationFile={kafka.HERE}/log4j2.properties",
+                          "-Dottla.level=ERROR", "-cp", kafka.classpath(), "org.apache.kafka.tools.VerifiableConsumer",
+                          "--bootstrap-server", place.broker.bootstrap, "--topic", topic, "--group-id", topic, "--verbose",
+                          "--group-protocol", "classic", "--assignment-strategy",
+                          f"org.apache.kafka.clients.consumer.{strategy}"])
+
+    def values(self):
+        """What it committed: what it commits while partitions move its client refuses, and another reads it."""
+        events = [json.loads(line) for line in self.lines()]
+        committed = {}
+        for event in events:
+            if event["name"] == "offsets_committed" and event["success"]:
+                committed |= {part["partition"]: part["offset"] for part in event["offsets"]}
+        return [event["value"] for event in events
+                if event["name"] == "record_data" and event["offset"] < committed.get(event["partition"], 0)]
+
+
+@on_both
+def case_groups_verb(place):
     """The same on the server and, once it has stopped, on the directory it leaves."""
-    place = Place(work)
     server, broker = place.server, place.broker
     ottla.create(server, "t", partitions=2)
     ottla.produce(server, "t", numbers(0, 100), "--partitioner", "round-robin")
