@@ -101,6 +101,8 @@ def java(main, *args, stdin=None, check=True, level="ERROR", timeout=120):
 class Kafka:
     """A broker and controller in one process on one data directory."""
 
+    jvm = BROKER_JVM
+
     def __init__(self, data, work, settings=None, dynamic=False, port=None):
         """`dynamic`: the voters are in the metadata log, not in `server.properties`. Without a
         `port` it gets another one at every start."""
@@ -147,7 +149,7 @@ class Kafka:
         self.log_file = self.work / f"kafka-{self.runs}.log"
         with open(self.log_file, "wb") as out:
             self.process = subprocess.Popen(
-                ["java", *BROKER_JVM, f"-Dlog4j2.configurationFile={HERE}/log4j2.properties",
+                ["java", *self.jvm, f"-Dlog4j2.configurationFile={HERE}/log4j2.properties",
                  "-cp", classpath(), "kafka.Kafka", str(config)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         STARTED.append(self.process)
