@@ -1,10 +1,11 @@
 //! `JoinGroup`.
 
 use super::group::{Group, GroupState};
-use super::groups::{ClassicGroups, Effects, Reply, Scene, Wait, Waiter};
+use super::groups::ClassicGroups;
 use super::member::{Member, protocols};
 use super::records;
 use super::round::{Act, refused};
+use super::scene::{Effects, Reply, Scene, Wait, Waiter};
 use crate::coordinator::consumer::Client;
 use crate::format::Uuid;
 use crate::protocol::ErrorCode;

@@ -1,8 +1,9 @@
 //! `LeaveGroup`.
 
 use super::group::GroupState;
-use super::groups::{ClassicGroups, Effects, Scene};
+use super::groups::ClassicGroups;
 use super::round::Act;
+use super::scene::{Effects, Scene};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::leave_group::{
     LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse,

@@ -1,6 +1,6 @@
 //! A member of a classic group.
 
-use super::groups::Waiter;
+use super::scene::Waiter;
 use crate::coordinator::consumer::ClassicMember;
 use crate::format::consumer_offsets::{ClassicGroupMember, ClassicProtocol};
 use crate::protocol::messages::join_group::JoinGroupRequest;

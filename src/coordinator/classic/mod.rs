@@ -18,7 +18,9 @@ mod leave;
 mod member;
 mod records;
 mod round;
+mod scene;
 mod sync;
 
 pub use group::GroupState;
-pub use groups::{ClassicConfig, ClassicGroups, Effects, Reply, Scene, Waiter};
+pub use groups::ClassicGroups;
+pub use scene::{ClassicConfig, Effects, Reply, Scene, Waiter};

@@ -1,9 +1,9 @@
 //! The rounds of a group: how they begin, get their members, and end.
 
 use super::group::{FirstRound, Group, GroupState};
-use super::groups::{Effects, Reply, Scene, Timer, Wait, Waiter};
 use super::member::Member;
 use super::records;
+use super::scene::{Effects, Reply, Scene, Timer, Wait, Waiter};
 use crate::coordinator::timers::Timers;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::join_group::{JoinGroupResponse, JoinGroupResponseMember};

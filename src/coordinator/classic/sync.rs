@@ -1,9 +1,10 @@
 //! `SyncGroup`, `Heartbeat`, and who may commit offsets.
 
 use super::group::{Group, GroupState};
-use super::groups::{ClassicGroups, Effects, Reply, Scene, Wait, Waiter};
+use super::groups::ClassicGroups;
 use super::records;
 use super::round::{Act, not_synced};
+use super::scene::{Effects, Reply, Scene, Wait, Waiter};
 use crate::coordinator::consumer::Committer;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::heartbeat::HeartbeatRequest;

@@ -1,9 +1,9 @@
 //! Checks every record of a batch without making any: lengths, varints, deltas,
 //! headers, at a few nanoseconds a record.
 //!
-//! Nearly all records have a length, deltas and a key length of one byte or two each
-//! and no headers: [`Walk::quick`] takes those from whole words. Everything else, and
-//! everything that is wrong, goes to [`Walk::thorough`], which alone makes errors.
+//! Nearly all records have lengths and deltas of a few bytes each and no headers:
+//! [`Walk::quick`] takes those from whole words. Everything else, and everything that is
+//! wrong, goes to [`Walk::thorough`], which alone makes errors.
 
 use super::{Batch, FormatError, Result, last_offset_delta, raw_base_timestamp};
 use crate::format::bytes::Reader;
@@ -122,7 +122,7 @@ impl Walk<'_> {
         let (time, time_size) = short(word >> 8).or_else(|| middle(word >> 8))?;
         let delta_at = length_size + 1 + time_size;
         let word = word_at(self.bytes, start + delta_at)?;
-        let (delta, delta_size) = short(word)?;
+        let (delta, delta_size) = short(word).or_else(|| middle(word))?;
         let (key, key_size) = short(word >> (8 * delta_size))?;
         let head_size = delta_at + delta_size + key_size;
         let value_at = head_size + key.nullable()?;
@@ -505,6 +505,28 @@ mod tests {
         }
     }
 
+    /// Deltas of one byte, two and three, and a bit that is wrong somewhere in each.
+    #[test]
+    fn a_batch_of_many_records() {
+        let built = build(&[(1000, None, Some(60), false)], 20_000);
+        agree(&built);
+        let size = (built.len() - super::super::HEADER_SIZE) / 20_000;
+        for record in [10, 100, 7_000, 9_000, 19_999] {
+            for byte in 0..8 {
+                let mut bytes = built.clone();
+                let at = super::super::HEADER_SIZE + record * size + byte;
+                bytes[at] ^= 4;
+                seal_anew(&mut bytes);
+                agree(&bytes);
+            }
+        }
+    }
+
+    fn seal_anew(bytes: &mut [u8]) {
+        let crc = crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    }
+
     proptest! {
         #[test]
         fn what_was_built_is_right(records in records(), runs in 1..70_usize) {
@@ -526,8 +548,7 @@ mod tests {
             let span = if near_start { body.min(300) } else { body };
             let at = super::super::HEADER_SIZE + at.index(span);
             bytes[at] ^= 1 << bit;
-            let crc = crc32c(&bytes[21..]);
-            bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+            seal_anew(&mut bytes);
             agree(&bytes);
         }
     }

@@ -170,7 +170,7 @@ impl ConsumeArgs {
                 "{}: a consumer group needs a server, found a directory that `ottla serve` does not hold",
                 directory.data.display()
             ))
-            .hint("-o picks records by offset or time; leave out -g and group.id"));
+            .hint("`ottla serve` coordinates groups; without one leave out -g and group.id: -o picks records by offset or time"));
         }
         if let Some(group) = &group {
             check_group(group, &range, listed.as_deref())?;
