@@ -187,7 +187,7 @@ class Kafka:
         config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         return config
 
-    def stop(self, timeout=60):
+    def stop(self, timeout=180):
         """A clean stop, as `kafka-server-stop.sh` does it."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout)

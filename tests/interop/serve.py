@@ -40,7 +40,7 @@ class Serve(kafka.Kafka):
         """The server makes its directory itself."""
         return self
 
-    def stop(self, timeout=60):
+    def stop(self, timeout=180):
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout)
         self.process = None

@@ -86,7 +86,8 @@ func scenario(made library, prefix string) {
 	number := made.partitions(topics[0])
 	made.remove(topics)
 	var left []string
-	for try := 0; try < 50; try++ {
+	// kafka-go answers from what it knows for six seconds.
+	for try := 0; try < 300; try++ {
 		time.Sleep(100 * time.Millisecond)
 		left = []string{}
 		for _, topic := range made.topics() {

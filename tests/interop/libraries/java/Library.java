@@ -65,7 +65,7 @@ final class Library {
     /** A broker may learn a little later than the controller that they are gone. */
     private static List<String> left(AdminClient admin, String prefix) throws Exception {
         List<String> left = List.of();
-        for (int tries = 0; tries == 0 || tries < 50 && !left.isEmpty(); tries++) {
+        for (int tries = 0; tries == 0 || tries < 300 && !left.isEmpty(); tries++) {
             Thread.sleep(100);
             left = admin.listTopics().names().get().stream().filter(name -> name.startsWith(prefix + "-"))
                 .collect(Collectors.toList());

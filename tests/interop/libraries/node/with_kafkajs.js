@@ -71,7 +71,7 @@ async function scenario(kafka, prefix) {
   const later = kafka.admin();
   await later.connect();
   let left;
-  for (let tries = 0; tries === 0 || (tries < 50 && left.length > 0); tries++) {
+  for (let tries = 0; tries === 0 || (tries < 300 && left.length > 0); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     left = (await later.listTopics()).filter((topic) => topic.startsWith(`${prefix}-`));
   }

@@ -39,7 +39,7 @@ def shown(data):
 
 def left(prefix, listed):
     """The topics of that prefix that are left. A broker may learn a little later than the controller that they are gone."""
-    for _ in range(50):
+    for _ in range(300):
         time.sleep(0.1)
         names = [topic for topic in listed() if topic.startswith(f"{prefix}-")]
         if not names:

@@ -162,7 +162,7 @@ fn offsets(bootstrap: &str, topic: &str) -> serde_json::Value {
 fn left(bootstrap: &str, prefix: &str) -> Vec<String> {
     let consumer = consumer(&mut settings(bootstrap), "none");
     let mut left = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..300 {
         std::thread::sleep(Duration::from_millis(100));
         let found = consumer.fetch_metadata(None, PATIENCE).unwrap();
         left = found
