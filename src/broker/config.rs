@@ -165,10 +165,15 @@ impl BrokerConfig {
 impl BrokerConfig {
     /// A time in milliseconds, as it is set or by default.
     pub(super) fn period(&self, name: &str) -> Duration {
+        Duration::from_millis(self.number(name))
+    }
+
+    /// A number, as it is set or by default; 0 where there is none.
+    pub(super) fn number(&self, name: &str) -> u64 {
         let default = || broker_config::key(name).and_then(|key| key.default);
         let value = self.set.get(name).map(String::as_str).or_else(default);
         let value = value.and_then(|value| value.parse().ok());
-        Duration::from_millis(value.unwrap_or_default())
+        value.unwrap_or_default()
     }
 
     /// Sets what is so whatever a properties file says: who this is, where it listens

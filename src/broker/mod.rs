@@ -18,8 +18,10 @@ mod produce;
 mod replica;
 mod reply;
 mod server;
+mod state_log;
 mod stream;
 mod topics;
+mod transactions;
 mod upkeep;
 
 pub use config::{BrokerConfig, Endpoint};
@@ -60,6 +62,7 @@ pub(crate) struct Broker {
     producer_ids: Mutex<std::ops::Range<i64>>,
     fetch_sessions: Sessions,
     groups: groups::Coordinators,
+    transactions: transactions::Coordinators,
     buffers: connection::Buffers,
     counters: metrics::Counters,
     /// Becomes true when the server stops.
@@ -96,6 +99,7 @@ impl Broker {
             producer_ids: Mutex::new(0..0),
             fetch_sessions: sessions,
             groups: groups::Coordinators::default(),
+            transactions: transactions::Coordinators::default(),
             buffers: connection::Buffers::default(),
             counters: metrics::Counters::default(),
             config,
@@ -199,14 +203,18 @@ impl Broker {
 
     /// `max.connections`, which may change.
     fn most_connections(&self) -> usize {
-        const NAME: &str = "max.connections";
+        let set = self.dynamic("max.connections");
+        set.unwrap_or(self.config.max_connections)
+    }
+
+    /// A setting of the broker that was changed in the metadata.
+    fn dynamic<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         let image = self.image();
         let node = self.node.to_string();
-        let set = [node.as_str(), ""].into_iter().find_map(|resource| {
+        [node.as_str(), ""].into_iter().find_map(|resource| {
             let mut configs = image.configs_of(BROKER_RESOURCE, resource);
-            configs.find(|(name, _)| *name == NAME)?.1.parse().ok()
-        });
-        set.unwrap_or(self.config.max_connections)
+            configs.find(|(known, _)| *known == name)?.1.parse().ok()
+        })
     }
 
     /// The epoch and the end of the metadata log.
@@ -262,6 +270,7 @@ impl Broker {
     fn close(self) -> Result<()> {
         // Coordinators hold their partitions, too.
         drop(self.groups);
+        drop(self.transactions);
         let replicas = self
             .replicas
             .into_inner()
@@ -298,7 +307,8 @@ fn error_code(error: &LogError) -> crate::protocol::ErrorCode {
             Refusal::Duplicate { .. } => ErrorCode::DuplicateSequenceNumber,
             Refusal::Fenced => ErrorCode::InvalidProducerEpoch,
             Refusal::OutOfOrder => ErrorCode::OutOfOrderSequenceNumber,
-            Refusal::InTransaction => ErrorCode::InvalidTxnState,
+            Refusal::InTransaction | Refusal::NotInTransaction => ErrorCode::InvalidTxnState,
+            Refusal::CoordinatorFenced => ErrorCode::TransactionCoordinatorFenced,
         },
         LogError::Io { .. } => ErrorCode::KafkaStorageError,
         _ => ErrorCode::UnknownServerError,

@@ -5,11 +5,14 @@
 
 use super::handlers::{Call, Outcome};
 use super::replica::{AppendError, Replica, named};
+use super::transactions::Joining;
 use super::{Broker, error_code};
+use crate::format::batch::Header;
 use crate::format::topic_name;
 use crate::log::LogError;
-use crate::log::partition::Appended;
-use crate::log::validate::{Invalid, Validator};
+use crate::log::partition::{Appended, Placement};
+use crate::log::producer_states::Refusal;
+use crate::log::validate::{Invalid, Valid, Validator};
 use crate::protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceResponse,
@@ -17,6 +20,11 @@ use crate::protocol::messages::produce::{
 use crate::protocol::{ErrorCode, Request};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// From which version on a batch has its partition join the transaction.
+const JOINING_SINCE: i16 = 12;
+/// From which version on clients know `TRANSACTION_ABORTABLE`.
+const ABORTABLE_SINCE: i16 = 11;
 
 /// Answers a `Produce`.
 pub(super) fn produce(call: &Call<'_>, body: &mut [u8]) -> Outcome {
@@ -58,6 +66,7 @@ fn append(
         _ => Some(ErrorCode::InvalidRequiredAcks),
     };
     let mut response = ProduceResponse::default();
+    let id = request.transactional_id.as_deref();
     for topic in request.topic_data {
         let by_id = call.header.version >= 13;
         let name = if by_id {
@@ -74,7 +83,7 @@ fn append(
                 let outcome = match (&name, refused) {
                     (_, Some(code)) => Err(Refused::plain(code)),
                     (None, None) => Err(Refused::plain(ErrorCode::UnknownTopicId)),
-                    (Some(name), None) => one(call, name, data, body, validator),
+                    (Some(name), None) => one(call, id, name, data, body, validator),
                 };
                 outcome.unwrap_or_else(|refused| refused.response(index))
             })
@@ -92,6 +101,7 @@ fn append(
 /// Appends the batch of one partition.
 fn one(
     call: &Call<'_>,
+    id: Option<&str>,
     topic: &str,
     data: PartitionProduceData,
     body: &mut [u8],
@@ -115,9 +125,13 @@ fn one(
     }
     let size = batch.len();
     let now = call.broker.now();
-    let appended = replica.append(batch, validator, now).map_err(|error| {
+    let appended = match replica.check(batch, validator, now) {
+        Ok(Valid::InPlace) => add(call, id, &replica, batch),
+        Ok(Valid::Rebuilt(mut batch)) => add(call, id, &replica, &mut batch),
+        Err(error) => Err(Refused::of(error, topic, data.index)),
+    };
+    let appended = appended.inspect_err(|_| {
         replica.traffic.refused.fetch_add(1, Ordering::Relaxed);
-        Refused::of(error, topic, data.index)
     })?;
     let Appended { first, next } = appended;
     replica.traffic.produced(size, next.get() - first.get());
@@ -133,6 +147,67 @@ fn one(
         log_start_offset: replica.ends().start.get(),
         ..PartitionProduceResponse::default()
     })
+}
+
+/// Appends a batch that is valid; the first of a transaction has the partition join it.
+fn add(
+    call: &Call<'_>,
+    id: Option<&str>,
+    replica: &Replica,
+    batch: &mut [u8],
+) -> Result<Appended, Refused> {
+    let name = replica.name();
+    let refused = |error| Refused::of(error, &name.topic, name.partition);
+    let adds = call.header.version >= JOINING_SINCE;
+    let placement = match adds || call.broker.verifies_transactions() {
+        true => Placement::Ongoing,
+        false => Placement::Next,
+    };
+    let error = match replica.append(batch, placement) {
+        Ok(appended) => return Ok(appended),
+        Err(error) => error,
+    };
+    let AppendError::Log(LogError::Producer {
+        refusal: Refusal::NotInTransaction,
+        ..
+    }) = error
+    else {
+        return Err(refused(error));
+    };
+    let (Some(id), Ok(Some(producer))) = (id, Header::parse(batch).map(|header| header.producer))
+    else {
+        return Err(refused(error));
+    };
+    let joining = Joining {
+        id,
+        producer: (producer.id, producer.epoch),
+        adds,
+    };
+    let partition = (name.topic.clone(), name.partition);
+    let placement = Placement::Joining { from_zero: adds };
+    let broker = call.broker;
+    let outcome = tokio::task::block_in_place(|| {
+        broker.join_transaction(joining, partition, || replica.append(batch, placement))
+    });
+    match outcome {
+        Ok(appended) => appended.map_err(refused),
+        Err(code) => Err(not_joined(code, call.header.version)),
+    }
+}
+
+/// What a client is told whose batch cannot join a transaction, in words of its time.
+fn not_joined(code: ErrorCode, version: i16) -> Refused {
+    let told = match code {
+        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        ErrorCode::TransactionAbortable if version < ABORTABLE_SINCE => ErrorCode::InvalidTxnState,
+        ErrorCode::ConcurrentTransactions if version >= JOINING_SINCE => code,
+        ErrorCode::ConcurrentTransactions
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::NotCoordinator => ErrorCode::NotEnoughReplicas,
+        code => code,
+    };
+    let message = format!("the partition cannot join the transaction: {code}");
+    Refused::invalid(told, message)
 }
 
 /// The partition of that number.

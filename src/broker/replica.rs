@@ -1,6 +1,7 @@
 //! One partition as the server holds it: open for appending, read from files, with
 //! those who wait for its end to move.
 
+mod markers;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -21,6 +22,7 @@ use crate::log::session::Session;
 use crate::log::validate::{Invalid, Valid, Validator};
 use crate::log::view::PartitionView;
 use crate::log::{LogError, Result};
+pub(crate) use markers::Marker;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -177,28 +179,39 @@ impl Replica {
         state.topic = Arc::new(config);
     }
 
-    /// Checks the batch of a client and appends it.
-    pub(crate) fn append(
+    /// Checks the batch of a client: what is to be appended.
+    pub(crate) fn check(
         &self,
         batch: &mut [u8],
         validator: &mut Validator,
         now: Timestamp,
-    ) -> Result<Appended, AppendError> {
+    ) -> Result<Valid, AppendError> {
         let topic = Arc::clone(&self.state().topic);
-        match validator
+        validator
             .check(batch, &topic, now)
-            .map_err(AppendError::Invalid)?
-        {
-            Valid::InPlace => self.append_valid(batch),
-            Valid::Rebuilt(mut batch) => self.append_valid(&mut batch),
-        }
+            .map_err(AppendError::Invalid)
     }
 
-    /// Appends a batch that needs no check. One of an idempotent producer that is
-    /// there already is not appended again.
-    pub(crate) fn append_valid(&self, batch: &mut [u8]) -> Result<Appended, AppendError> {
+    /// Appends a batch that needs no check but that of its producer. One of an idempotent
+    /// producer that is there already is not appended again.
+    pub(crate) fn append(
+        &self,
+        batch: &mut [u8],
+        placement: Placement,
+    ) -> Result<Appended, AppendError> {
+        self.append_if(batch, placement, |_| Ok(()))
+    }
+
+    /// The same, once the partition has nothing against it.
+    fn append_if(
+        &self,
+        batch: &mut [u8],
+        placement: Placement,
+        allowed: impl FnOnce(&Partition) -> Result<()>,
+    ) -> Result<Appended, AppendError> {
         let mut state = self.state();
-        let waiting = match state.append(batch) {
+        let outcome = allowed(&state.log).and_then(|()| state.append(batch, placement));
+        let waiting = match outcome {
             Ok((appended, waiting)) => {
                 drop(state);
                 for waiter in waiting.iter().filter_map(Weak::upgrade) {
@@ -346,7 +359,11 @@ impl State {
         }
     }
 
-    fn append(&mut self, batch: &mut [u8]) -> Result<(Appended, Vec<Weak<Notify>>)> {
+    fn append(
+        &mut self,
+        batch: &mut [u8],
+        placement: Placement,
+    ) -> Result<(Appended, Vec<Weak<Notify>>)> {
         if self.is_closed {
             let name = self.log.name();
             return Err(LogError::UnknownPartition {
@@ -355,7 +372,7 @@ impl State {
                 count: 0,
             });
         }
-        let appended = self.log.append(batch, Placement::Next)?;
+        let appended = self.log.append(batch, placement)?;
         let unflushed = appended.next.get() - self.flushed.get();
         let most = self.topic.flush_messages;
         if most.is_some_and(|most| unflushed.unsigned_abs() >= most) {

@@ -13,6 +13,7 @@ pub(super) fn create_default(broker: &Broker, name: &str) -> Result<()> {
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect()
     };
+    let setting = |name| broker.config.number(name);
     let (partitions, configs) = match name {
         OFFSETS_TOPIC => (
             broker.config.offsets_partitions,
@@ -26,12 +27,15 @@ pub(super) fn create_default(broker: &Broker, name: &str) -> Result<()> {
             ]),
         ),
         TRANSACTIONS_TOPIC => (
-            50,
+            i32::try_from(setting("transaction.state.log.num.partitions")).unwrap_or(50),
             owned(&[
                 ("cleanup.policy", "compact".to_owned()),
                 ("compression.type", "uncompressed".to_owned()),
                 ("min.insync.replicas", "1".to_owned()),
-                ("segment.bytes", (100 << 20).to_string()),
+                (
+                    "segment.bytes",
+                    setting("transaction.state.log.segment.bytes").to_string(),
+                ),
                 ("unclean.leader.election.enable", "false".to_owned()),
             ]),
         ),

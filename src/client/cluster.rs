@@ -26,8 +26,16 @@ pub struct Cluster {
     bootstrap: Vec<Address>,
     nodes: BTreeMap<i32, Address>,
     open: BTreeMap<Address, Connection>,
-    coordinators: BTreeMap<String, Address>,
+    coordinators: BTreeMap<(Coordinated, String), Address>,
     topics: BTreeMap<String, Topic>,
+}
+
+/// What has a coordinator, by Kafka's number of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i8)]
+enum Coordinated {
+    Group = 0,
+    Transaction = 1,
 }
 
 /// A topic of a cluster.
@@ -274,31 +282,49 @@ impl Cluster {
 
     /// A connection to the coordinator of a group.
     pub fn coordinator(&mut self, group: &str) -> Result<&mut Connection> {
-        if let Some(address) = self.coordinators.get(group).cloned() {
+        self.coordinator_of(Coordinated::Group, group)
+    }
+
+    /// A connection to the coordinator of a transactional id.
+    pub fn transaction_coordinator(&mut self, id: &str) -> Result<&mut Connection> {
+        self.coordinator_of(Coordinated::Transaction, id)
+    }
+
+    fn coordinator_of(&mut self, kind: Coordinated, name: &str) -> Result<&mut Connection> {
+        let key = (kind, name.to_owned());
+        if let Some(address) = self.coordinators.get(&key).cloned() {
             return self.at(&address);
         }
         let connection = self.any()?;
-        let version = connection.version(ApiKey::FindCoordinator)?;
-        let mut request = FindCoordinatorRequest::default();
+        let least = if kind == Coordinated::Group { 0 } else { 1 };
+        let version = connection.version_within(ApiKey::FindCoordinator, least, i16::MAX)?;
+        let mut request = FindCoordinatorRequest {
+            key_type: kind as i8,
+            ..Default::default()
+        };
         if version >= 4 {
-            request.coordinator_keys.push(group.to_owned());
+            request.coordinator_keys.push(name.to_owned());
         } else {
-            request.key = group.to_owned();
+            request.key = name.to_owned();
         }
         let response = connection.call(&request, version)?;
         let (code, words, host, port) = found(response);
-        let about = format!("group {}", quoted(group));
+        let about = match kind {
+            Coordinated::Group => format!("group {}", quoted(name)),
+            Coordinated::Transaction => format!("transactional id {}", quoted(name)),
+        };
         connection.check(ApiKey::FindCoordinator, code, &about, words.as_deref())?;
         let address = self.place(host, port).ok_or_else(|| {
             ClientError::NoServer(format!("the coordinator of {about} has no address"))
         })?;
-        self.coordinators.insert(group.to_owned(), address.clone());
+        self.coordinators.insert(key, address.clone());
         self.at(&address)
     }
 
     /// The coordinator is another one, or gone.
     pub fn forget_coordinator(&mut self, group: &str) {
-        if let Some(address) = self.coordinators.remove(group) {
+        let key = (Coordinated::Group, group.to_owned());
+        if let Some(address) = self.coordinators.remove(&key) {
             self.open.remove(&address);
         }
     }

@@ -47,6 +47,7 @@ pub struct Connection {
     client_id: String,
     timeout: Duration,
     versions: BTreeMap<ApiKey, (i16, i16)>,
+    features: BTreeMap<String, i16>,
     next_id: i32,
     in_flight: VecDeque<RequestHeader>,
     out: Vec<u8>,
@@ -83,6 +84,7 @@ impl Connection {
             client_id: config.client_id.clone(),
             timeout,
             versions: BTreeMap::new(),
+            features: BTreeMap::new(),
             next_id: 0,
             in_flight: VecDeque::new(),
             out: Vec::new(),
@@ -113,6 +115,10 @@ impl Connection {
                     }
                     self.check(ApiKey::ApiVersions, response.error_code, "", None)?;
                     self.note(&response.api_keys);
+                    let features = response.finalized_features.into_iter();
+                    self.features = features
+                        .map(|feature| (feature.name, feature.max_version_level))
+                        .collect();
                     return Ok(());
                 }
                 // A server that does not know the version answers in version 0.
@@ -137,6 +143,11 @@ impl Connection {
                     .insert(api, (key.min_version, key.max_version));
             }
         }
+    }
+
+    /// The level of a feature of the cluster; 0 where it is not known.
+    pub fn feature(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or(0)
     }
 
     /// Whose connection it is.

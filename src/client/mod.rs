@@ -16,6 +16,7 @@ pub mod group;
 pub mod groups;
 pub mod offsets;
 pub mod producer;
+pub mod transaction;
 
 pub use cluster::Cluster;
 pub use config::Config;

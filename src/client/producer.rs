@@ -16,6 +16,7 @@ mod sender;
 
 use super::cluster::{Cluster, Topic};
 use super::error::{ClientError, Result};
+use super::transaction;
 use crate::format::batch::{Header, Producer as Writer};
 use crate::format::{ProducerEpoch, ProducerId};
 use crate::protocol::ApiKey;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub memory: usize,
     /// `delivery.timeout.ms`.
     pub delivery_timeout: Duration,
+    /// `transaction.timeout.ms`: after so long a coordinator aborts what is still open.
+    pub transaction_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -60,6 +63,8 @@ impl Default for Settings {
             in_flight: 5,
             memory: 32 << 20,
             delivery_timeout: Duration::from_secs(120),
+            // A run may take long: the longest that Kafka's brokers allow by default.
+            transaction_timeout: Duration::from_secs(900),
         }
     }
 }
@@ -79,6 +84,7 @@ pub struct Producer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     writer: Option<(ProducerId, ProducerEpoch)>,
+    is_transactional: bool,
     memory: usize,
 }
 
@@ -154,16 +160,21 @@ impl Shared {
 }
 
 impl Producer {
-    /// Gets a producer id where it is to be idempotent, and starts the sender.
+    /// Gets a producer id where it is to be idempotent and is not `transactional` anyway,
+    /// and starts the sender.
     pub fn start(
         mut cluster: Cluster,
         name: &str,
         topic: Topic,
         settings: Settings,
+        transactional: Option<&transaction::Writer>,
     ) -> Result<Self> {
-        let writer = match settings.idempotent && settings.acks == Acks::All {
-            true => Some(init_producer_id(&mut cluster)?),
-            false => None,
+        let writer = match transactional {
+            Some(writer) => Some(writer.producer),
+            None if settings.idempotent && settings.acks == Acks::All => {
+                Some(init_producer_id(&mut cluster)?)
+            }
+            None => None,
         };
         let (events, queue) = mpsc::channel();
         let shared = Arc::new(Shared {
@@ -176,6 +187,7 @@ impl Producer {
             name,
             topic,
             settings,
+            transactional,
             events.clone(),
             Arc::clone(&shared),
         );
@@ -185,6 +197,7 @@ impl Producer {
             shared,
             thread: Some(thread),
             writer,
+            is_transactional: transactional.is_some(),
             memory,
         })
     }
@@ -192,6 +205,11 @@ impl Producer {
     /// The producer id and epoch that batches carry.
     pub const fn writer(&self) -> Option<(ProducerId, ProducerEpoch)> {
         self.writer
+    }
+
+    /// What later batches carry: a transaction has ended. Everything before is answered.
+    pub const fn go_on_as(&mut self, producer: (ProducerId, ProducerEpoch)) {
+        self.writer = Some(producer);
     }
 
     /// Gives a batch its sequence number, where it is to have one.
@@ -206,6 +224,12 @@ impl Producer {
                 epoch,
                 base_sequence: Some(sequence),
             });
+            let codec = header.attributes.codec()?;
+            let append_time = header.attributes.is_append_time();
+            let transactional = self.is_transactional;
+            header.attributes = header
+                .attributes
+                .with(codec, append_time, transactional, false);
             header.write(batch);
         }
         Ok(header)

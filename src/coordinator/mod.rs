@@ -7,3 +7,4 @@ pub mod consumer;
 pub mod groups;
 pub mod offsets;
 pub mod timers;
+pub mod transactions;

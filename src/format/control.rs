@@ -20,9 +20,13 @@
 //! `org.apache.kafka.common.record`; `EndTxnMarker.json`, `ControlRecordTypeSchema.json`;
 //! KIP-98.
 
+use super::batch::Producer;
+use super::batch_builder::{BatchBuilder, Seal};
 use super::bytes::Reader;
 use super::error::{FormatError, Result};
 use super::kraft_control::{KRaftVersion, LeaderChange, SnapshotFooter, SnapshotHeader, Voters};
+use super::record::Headers;
+use super::types::{ProducerEpoch, ProducerId, Timestamp};
 
 /// What a control record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -189,6 +193,41 @@ fn negative(what: &'static str, version: i16) -> FormatError {
 #[cold]
 fn missing(what: &'static str) -> FormatError {
     FormatError::corrupt(what, 0, "bytes", "null")
+}
+
+/// The batch that ends a producer's transaction in a partition.
+///
+/// # Errors
+/// None for what types allow.
+pub fn end_transaction_batch(
+    id: ProducerId,
+    epoch: ProducerEpoch,
+    commit: bool,
+    coordinator_epoch: i32,
+    now: Timestamp,
+) -> Result<Vec<u8>> {
+    let kind = if commit {
+        ControlType::Commit
+    } else {
+        ControlType::Abort
+    };
+    let (key, value) = (
+        kind.encode_key(),
+        EndTxnMarker { coordinator_epoch }.encode(),
+    );
+    let mut builder = BatchBuilder::default();
+    builder.append(Some(now), Some(&key), Some(&value), Headers::default())?;
+    let seal = Seal {
+        producer: Some(Producer {
+            id,
+            epoch,
+            base_sequence: None,
+        }),
+        transactional: true,
+        control: true,
+        ..Seal::default()
+    };
+    Ok(builder.seal(&seal).to_vec())
 }
 
 #[cfg(test)]

@@ -111,6 +111,26 @@ impl TransactionStatus {
         })
     }
 
+    /// Kafka's name of it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Ongoing => "Ongoing",
+            Self::PrepareCommit => "PrepareCommit",
+            Self::PrepareAbort => "PrepareAbort",
+            Self::CompleteCommit => "CompleteCommit",
+            Self::CompleteAbort => "CompleteAbort",
+            Self::Dead => "Dead",
+        }
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        (0..=6)
+            .filter_map(Self::from_wire)
+            .find(|status| status.name() == name)
+    }
+
     /// Its number in a record.
     pub const fn to_wire(self) -> i8 {
         self as i8

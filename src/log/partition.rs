@@ -58,6 +58,17 @@ const SYNC_ALL_FROM: usize = 16;
 pub enum Placement {
     /// One behind the other from the log end offset on.
     Next,
+    /// Likewise, as a client sends them over the wire: those of a transaction only where
+    /// it is open here.
+    Ongoing,
+    /// Likewise, where the coordinator has just taken the partition into the transaction.
+    /// `from_zero` where the producer's numbers have to begin at 0.
+    Joining {
+        /// Whether the first sequence number of a producer that is not known has to be 0.
+        from_zero: bool,
+    },
+    /// Likewise, from a coordinator: only the producer's epoch is looked at.
+    Coordinator,
     /// As their base offsets say, which must not go back.
     Keep,
 }
@@ -448,7 +459,10 @@ impl Partition {
             }
             let batch = &mut bytes[start..start + size];
             match placement {
-                Placement::Next => {
+                Placement::Next
+                | Placement::Ongoing
+                | Placement::Joining { .. }
+                | Placement::Coordinator => {
                     let span = header.last_offset.get() - header.base_offset.get();
                     header.base_offset = next;
                     header.last_offset = next.checked_add(span).ok_or_else(|| {
@@ -472,7 +486,7 @@ impl Partition {
                 let known = ahead
                     .entry(producer.id)
                     .or_insert_with(|| self.producers.only(producer.id));
-                self.check_producer(known, &header)?;
+                self.check_producer(known, &header, placement)?;
                 if !header.attributes.is_control() {
                     known.update(&header);
                 }
@@ -484,8 +498,19 @@ impl Partition {
         Ok(())
     }
 
-    fn check_producer(&self, known: &ProducerStates, header: &Header) -> Result<()> {
-        match known.check(header) {
+    fn check_producer(
+        &self,
+        known: &ProducerStates,
+        header: &Header,
+        placement: Placement,
+    ) -> Result<()> {
+        let verdict = match placement {
+            Placement::Coordinator => known.check_epoch(header),
+            Placement::Ongoing => known.check_ongoing(header),
+            Placement::Joining { from_zero } => known.check_joining(header, from_zero),
+            Placement::Next | Placement::Keep => known.check(header),
+        };
+        match verdict {
             Verdict::Append => Ok(()),
             Verdict::Duplicate {
                 first_offset: first,

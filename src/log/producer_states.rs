@@ -80,6 +80,10 @@ pub enum Refusal {
     OutOfOrder,
     /// It is not part of the transaction that its producer has open.
     InTransaction,
+    /// It is part of a transaction that its producer has not open here.
+    NotInTransaction,
+    /// The coordinator that ends its transaction has been replaced.
+    CoordinatorFenced,
 }
 
 impl ProducerStates {
@@ -177,11 +181,7 @@ impl ProducerStates {
             return Verdict::Append;
         };
         if epoch < current {
-            return Verdict::Refuse {
-                refusal: Refusal::Fenced,
-                expected: format!("epoch {current} or later"),
-                found: format!("epoch {epoch}"),
-            };
+            return Self::fenced(epoch, current);
         }
         if epoch > current {
             return if first == 0 {
@@ -223,6 +223,92 @@ impl ProducerStates {
                 expected: format!("sequence {next}"),
                 found: format!("sequence {first}"),
             }
+        }
+    }
+
+    /// Whether a coordinator's batch may be appended: its numbers do not count.
+    pub fn check_epoch(&self, header: &Header) -> Verdict {
+        let known = header.producer.and_then(|producer| {
+            let current = self.producers.get(&producer.id)?.epoch?;
+            Some((producer.epoch, current))
+        });
+        match known {
+            Some((epoch, current)) if epoch < current => Self::fenced(epoch, current),
+            _ => Verdict::Append,
+        }
+    }
+
+    fn fenced(epoch: ProducerEpoch, current: ProducerEpoch) -> Verdict {
+        Verdict::Refuse {
+            refusal: Refusal::Fenced,
+            expected: format!("epoch {current} or later"),
+            found: format!("epoch {epoch}"),
+        }
+    }
+
+    /// Whether a client's batch may be appended. One of a transaction only where it is
+    /// open here, in this epoch.
+    pub fn check_ongoing(&self, header: &Header) -> Verdict {
+        match (self.check(header), header.producer) {
+            (Verdict::Append, Some(producer))
+                if header.attributes.is_transactional()
+                    && !self.has_open(producer.id, producer.epoch) =>
+            {
+                Verdict::Refuse {
+                    refusal: Refusal::NotInTransaction,
+                    expected: "a batch of a transaction that is open here".to_owned(),
+                    found: "one that the partition was not added for".to_owned(),
+                }
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// Whether a client's batch may be appended that begins a transaction here.
+    pub fn check_joining(&self, header: &Header, from_zero: bool) -> Verdict {
+        match (self.check(header), header.producer) {
+            (
+                Verdict::Append,
+                Some(Producer {
+                    id,
+                    base_sequence: Some(first),
+                    ..
+                }),
+            ) if from_zero && first != 0 && !self.producers.contains_key(&id) => Verdict::Refuse {
+                refusal: Refusal::OutOfOrder,
+                expected: "sequence 0 of a producer that is not known here".to_owned(),
+                found: format!("sequence {first}"),
+            },
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// Whether a producer has a transaction open in this epoch.
+    pub fn has_open(&self, id: ProducerId, epoch: ProducerEpoch) -> bool {
+        let state = self.producers.get(&id);
+        state.is_some_and(|state| state.transaction.is_some() && state.epoch == Some(epoch))
+    }
+
+    /// Whether a marker may be appended that ends a transaction of this producer. With
+    /// `bumps`, the epoch is raised with every transaction, so one of the current epoch is
+    /// for nobody unless it is there already.
+    pub fn check_marker(&self, producer: Producer, coordinator_epoch: i32, bumps: bool) -> Verdict {
+        let Some(state) = self.producers.get(&producer.id) else {
+            return Verdict::Append;
+        };
+        if let Some(current) = state.epoch {
+            let again = state.transaction.is_none() || producer.epoch.get() == i16::MAX;
+            if producer.epoch < current || bumps && producer.epoch == current && !again {
+                return Self::fenced(producer.epoch, current);
+            }
+        }
+        match state.coordinator_epoch {
+            Some(known) if known > coordinator_epoch => Verdict::Refuse {
+                refusal: Refusal::CoordinatorFenced,
+                expected: format!("a coordinator of epoch {known} or later"),
+                found: format!("epoch {coordinator_epoch}"),
+            },
+            _ => Verdict::Append,
         }
     }
 

@@ -25,9 +25,9 @@ use super::partition::{Partition, Placement};
 use super::producer_states::Refusal;
 use super::session::Session;
 use super::view::{Chunk, PartitionView};
-use crate::format::batch::{Producer, Scratch, UncheckedBatch};
+use crate::format::batch::{Scratch, UncheckedBatch};
 use crate::format::batch_builder::{BatchBuilder, Seal};
-use crate::format::control::{ControlType, EndTxnMarker};
+use crate::format::control::end_transaction_batch;
 use crate::format::metadata::{MetadataRecord, ProducerIdsRecord};
 use crate::format::record::Headers;
 use crate::format::transaction_state::{
@@ -35,7 +35,7 @@ use crate::format::transaction_state::{
     TransactionStatus, TransactionValue, transaction_partition,
 };
 use crate::format::{Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp};
-use crate::host::{Durability, File, Lock, LockRange, Open as OpenHow, Wait};
+use crate::host::{Durability, File, Host, Lock, LockRange, Open as OpenHow, Wait};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -66,6 +66,11 @@ pub struct Open {
     _owner: Arc<dyn File>,
 }
 
+/// A transactional id for one run.
+pub fn anonymous_id(host: &dyn Host) -> String {
+    format!("{ANONYMOUS}{}", super::bootstrap::random_id(host))
+}
+
 /// Begins a transaction under `id`, or one of its own. One that an earlier run left
 /// open under the same id is aborted, and that run fenced.
 ///
@@ -74,10 +79,7 @@ pub struct Open {
 pub fn begin(session: &mut Session, id: Option<&str>) -> Result<Open> {
     let id = match id {
         Some(id) => id.to_owned(),
-        None => format!(
-            "{ANONYMOUS}{}",
-            super::bootstrap::random_id(&**session.host())
-        ),
+        None => anonymous_id(&**session.host()),
     };
     if session.image().topic(TRANSACTIONS_TOPIC).is_none() {
         create_state_topic(session)?;
@@ -291,6 +293,7 @@ fn finish(
             log.sync()?;
         }
     }
+    let coordinator_epoch = coordinator_epoch(session.image(), log.name());
     let mut written = Vec::new();
     for name in partitions_of(value).collect::<Vec<_>>() {
         if super::data_dir::known(session.image(), session.path(), &name).is_err() {
@@ -298,7 +301,14 @@ fn finish(
         }
         let mut partition = session.partition(&name)?;
         let producer = value.producer_id.unwrap_or_default();
-        let mut marker = marker(session, value, commit)?;
+        let mut marker = end_transaction_batch(
+            producer,
+            value.producer_epoch.unwrap_or_default(),
+            commit,
+            coordinator_epoch,
+            Timestamp::new(session.host().now_ms()),
+        )
+        .map_err(LogError::format(session.path(), 0))?;
         let open = partition.producers().open().any(|(_, id)| id == producer);
         if open {
             partition.append(&mut marker, Placement::Next)?;
@@ -363,37 +373,11 @@ pub(crate) fn state_batch(
     Ok(builder.seal(&Seal::default()).to_vec())
 }
 
-fn marker(session: &Session, value: &TransactionValue, commit: bool) -> Result<Vec<u8>> {
-    let kind = if commit {
-        ControlType::Commit
-    } else {
-        ControlType::Abort
-    };
-    let body = EndTxnMarker {
-        coordinator_epoch: 0,
-    };
-    let now = Some(Timestamp::new(session.host().now_ms()));
-    let mut builder = BatchBuilder::default();
-    builder
-        .append(
-            now,
-            Some(&kind.encode_key()),
-            Some(&body.encode()),
-            Headers::default(),
-        )
-        .map_err(LogError::format(session.path(), 0))?;
-    Ok(builder
-        .seal(&Seal {
-            producer: Some(Producer {
-                id: value.producer_id.unwrap_or_default(),
-                epoch: value.producer_epoch.unwrap_or_default(),
-                base_sequence: None,
-            }),
-            transactional: true,
-            control: true,
-            ..Seal::default()
-        })
-        .to_vec())
+/// The epoch of a coordinator: that of the leader of its partition.
+fn coordinator_epoch(image: &Image, log: &TopicPartition) -> i32 {
+    let topic = image.topic(&log.topic);
+    let partition = topic.and_then(|topic| topic.partitions.get(&log.partition));
+    partition.map_or(0, |partition| partition.leader_epoch.get())
 }
 
 /// Applies the records of a state partition from an offset on; the offset behind
@@ -402,6 +386,29 @@ pub(crate) fn read_states(
     view: &PartitionView,
     from: Offset,
     states: &mut BTreeMap<String, TransactionValue>,
+) -> Result<Offset> {
+    walk_states(view, from, &mut |id, value| {
+        match value {
+            None => states.remove(&id),
+            Some(value) => states.insert(id, value),
+        };
+    })
+}
+
+/// Shows every record of a state partition: the transactional id and where it stands;
+/// `None` where it is forgotten.
+pub fn replay_states(
+    view: &PartitionView,
+    mut each: impl FnMut(String, Option<TransactionValue>),
+) -> Result<()> {
+    walk_states(view, view.start(), &mut each)?;
+    Ok(())
+}
+
+fn walk_states(
+    view: &PartitionView,
+    from: Offset,
+    each: &mut dyn FnMut(String, Option<TransactionValue>),
 ) -> Result<Offset> {
     let mut next = from;
     let mut cursor = view.cursor(from.max(view.start()))?;
@@ -426,13 +433,11 @@ pub(crate) fn read_states(
                     continue;
                 };
                 match record.value {
-                    None => {
-                        states.remove(&key.transactional_id);
-                    }
+                    None => each(key.transactional_id, None),
                     Some(value) => {
                         let decoded = TransactionRecordValue::decode(0, value).map_err(at())?;
                         if let TransactionRecordValue::Transaction(value) = decoded.value {
-                            states.insert(key.transactional_id, value);
+                            each(key.transactional_id, Some(value));
                         }
                     }
                 }

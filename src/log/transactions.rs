@@ -253,13 +253,7 @@ impl sweep::Visit for Reader<'_> {
 /// Kafka's name of a status.
 pub const fn name(status: Option<TransactionStatus>) -> &'static str {
     match status {
-        Some(TransactionStatus::Empty) => "Empty",
-        Some(TransactionStatus::Ongoing) => "Ongoing",
-        Some(TransactionStatus::PrepareCommit) => "PrepareCommit",
-        Some(TransactionStatus::PrepareAbort) => "PrepareAbort",
-        Some(TransactionStatus::CompleteCommit) => "CompleteCommit",
-        Some(TransactionStatus::CompleteAbort) => "CompleteAbort",
-        Some(TransactionStatus::Dead) => "Dead",
+        Some(status) => status.name(),
         None => "Unknown",
     }
 }

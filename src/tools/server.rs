@@ -241,6 +241,8 @@ impl Server {
             )?,
             memory: self.number("buffer.memory", 1..=1 << 40, default.memory)?,
             delivery_timeout: self.millis("delivery.timeout.ms", default.delivery_timeout)?,
+            transaction_timeout: self
+                .millis("transaction.timeout.ms", default.transaction_timeout)?,
         })
     }
 

@@ -58,7 +58,7 @@ const CREATE: &[Verb] = &[Verb::Produce, Verb::Topics];
 const ALL: &[Verb] = &[Verb::Produce, Verb::Consume, Verb::Topics, Verb::Groups];
 
 /// Every property that does something.
-const KNOWN: [Known; 33] = [
+const KNOWN: [Known; 34] = [
     known("compression.type", &["compression.codec"], PRODUCE),
     known(
         "compression.level",
@@ -84,6 +84,7 @@ const KNOWN: [Known; 33] = [
         PRODUCE,
     ),
     known("buffer.memory", &[], PRODUCE),
+    known("transaction.timeout.ms", &[], PRODUCE),
     known("delivery.timeout.ms", &["message.timeout.ms"], PRODUCE),
     known("fetch.max.wait.ms", &["fetch.wait.max.ms"], CONSUME),
     known("fetch.min.bytes", &[], CONSUME),

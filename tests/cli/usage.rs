@@ -134,7 +134,11 @@ fn what_a_server_cannot_do_is_refused_before_it_is_asked() {
             "--keep-offsets needs a directory",
         ),
         ("produce {} --sync batch", 2, "--sync needs a directory"),
-        ("produce {} --transaction", 1, "transactions over the wire"),
+        (
+            "produce {} --transaction -X acks=1",
+            2,
+            "a transaction needs acks=all",
+        ),
         ("produce {} -X acks=2", 2, "acks: expected 0, 1 or all"),
         (
             "produce {} -X acks=1 -X enable.idempotence=true",

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import record
@@ -53,3 +54,11 @@ def start_produce(data, topic, *options, stdin=subprocess.PIPE):
     """A running `produce`, by default with a pipe to write into."""
     return subprocess.Popen([BIN / "ottla-produce", f"{data}/{topic}", *map(str, options)],
                             stdin=stdin, stderr=subprocess.PIPE)
+
+
+def await_records(data, topic, count, timeout=30):
+    """Waits until a topic has as many records, whatever becomes of their transactions."""
+    deadline = time.monotonic() + timeout
+    while (found := len(records(data, topic))) < count:
+        assert time.monotonic() < deadline, f"{topic} has {found} records, expected {count}"
+        time.sleep(0.05)

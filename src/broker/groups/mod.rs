@@ -11,17 +11,16 @@ mod topics;
 pub(crate) use settings::GroupSettings;
 
 use self::topics::ClusterTopics;
-use super::Broker;
-use super::replica::{AppendError, Replica, named};
+use super::replica::{Marker, Replica, named};
+use super::state_log::{self, Entry};
+use super::{Broker, error_code};
 use crate::coordinator::classic::{Reply, Waiter};
 use crate::coordinator::consumer::Record;
 use crate::coordinator::groups::{Groups, Outcome, World};
-use crate::format::batch_builder::{BatchBuilder, Seal};
 use crate::format::consumer_offsets::{GroupRecordValue, group_partition};
-use crate::format::record::Headers;
-use crate::format::{Timestamp, Uuid};
+use crate::format::{Offset, Timestamp, Uuid};
 use crate::log::groups::{GroupEvent, replay};
-use crate::log::layout::OFFSETS_TOPIC;
+use crate::log::layout::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::log::{LogError, Result};
 use crate::protocol::ErrorCode;
 use std::collections::HashMap;
@@ -94,6 +93,12 @@ impl Coordinators {
 }
 
 impl Broker {
+    /// The partition of `__consumer_offsets` that a group's records are in, where there is
+    /// such a topic.
+    pub(crate) fn group_partition(&self, group_id: &str) -> Option<i32> {
+        Some(group_partition(group_id, self.offsets_partitions()?).get())
+    }
+
     /// How many partitions `__consumer_offsets` has; `None` if there is none.
     fn offsets_partitions(&self) -> Option<NonZeroU32> {
         let image = self.image();
@@ -113,8 +118,9 @@ impl Broker {
         ticket: Option<Ticket>,
         work: impl FnOnce(&mut Groups, World<'_>) -> std::result::Result<Outcome<R>, ErrorCode>,
     ) -> std::result::Result<R, ErrorCode> {
-        let count = self.offsets_partitions().ok_or(ErrorCode::NotCoordinator)?;
-        let partition = group_partition(group_id, count).get();
+        let partition = self
+            .group_partition(group_id)
+            .ok_or(ErrorCode::NotCoordinator)?;
         self.coordinate_at(partition, ticket, work)
     }
 
@@ -141,27 +147,21 @@ impl Broker {
         ticket: Option<Ticket>,
         work: impl FnOnce(&mut Groups, World<'_>) -> std::result::Result<Outcome<R>, ErrorCode>,
     ) -> std::result::Result<R, ErrorCode> {
-        let shard = self.groups.shard(partition);
-        self.with_world(|world| {
-            let mut held = lock(&shard.state);
-            let state = match held.as_mut() {
-                Some(state) => state,
-                None => match self.load(partition, world) {
-                    Ok(state) => held.insert(state),
-                    Err(error) => {
-                        tracing::error!(partition, %error, "cannot read __consumer_offsets");
-                        return Err(ErrorCode::CoordinatorNotAvailable);
-                    }
-                },
-            };
+        self.with_state(partition, |held, world| {
+            let state = held.as_mut().ok_or(ErrorCode::CoordinatorNotAvailable)?;
             if let Some(ticket) = ticket {
                 state.waiting.insert(ticket.waiter, ticket.sender);
             }
             let outcome = work(&mut state.groups, world)?;
             let applied = outcome.applied;
-            let done = state.carry_out(outcome, world.now_ms);
+            let durable = self.config.flush_before_acknowledge;
+            let done = state.carry_out(outcome, world.now_ms, durable);
             self.groups.note_deadline(state.groups.next_deadline_ms());
             done.map_err(|error| {
+                if let LogError::Producer { .. } = error {
+                    // A transaction of a producer that is over.
+                    return error_code(&error);
+                }
                 tracing::error!(partition, %error, "cannot write __consumer_offsets");
                 if applied {
                     // Only the log knows what counts now.
@@ -169,6 +169,50 @@ impl Broker {
                 }
                 ErrorCode::CoordinatorNotAvailable
             })
+        })
+    }
+
+    /// Ends a producer's transaction in a partition of `__consumer_offsets`: its offsets
+    /// count from now on, or never.
+    ///
+    /// # Errors
+    /// As [`Replica::append_marker`]; `Damaged`, `Io` where the partition cannot be read.
+    pub(crate) fn end_group_transaction(&self, partition: i32, marker: &Marker) -> Result<Offset> {
+        let mut outcome = None;
+        let done = self.with_state(partition, |held, _| {
+            let Some(state) = held else { return Ok(()) };
+            let done = state.replica.append_marker(marker, self.now());
+            if done.is_ok() {
+                let (producer, _) = marker.producer;
+                state.groups.replay_marker(producer, marker.commit);
+            }
+            outcome = Some(done);
+            Ok(())
+        });
+        match (done, outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (done, _) => Err(LogError::Invalid(format!(
+                "the coordinator of {OFFSETS_TOPIC}-{partition} is not there: {done:?}"
+            ))),
+        }
+    }
+
+    /// Works on a coordinator's state, which is read first where it was not yet.
+    fn with_state<R>(
+        &self,
+        partition: i32,
+        work: impl FnOnce(&mut Option<State>, World<'_>) -> std::result::Result<R, ErrorCode>,
+    ) -> std::result::Result<R, ErrorCode> {
+        let shard = self.groups.shard(partition);
+        self.with_world(|world| {
+            let mut held = lock(&shard.state);
+            if held.is_none() {
+                *held = Some(self.load(partition, world).map_err(|error| {
+                    tracing::error!(partition, %error, "cannot read __consumer_offsets");
+                    ErrorCode::CoordinatorNotAvailable
+                })?);
+            }
+            work(&mut held, world)
         })
     }
 
@@ -204,7 +248,7 @@ impl Broker {
             waiting: HashMap::new(),
         };
         let outcome = state.groups.loaded(world);
-        state.carry_out(outcome, world.now_ms)?;
+        state.carry_out(outcome, world.now_ms, self.config.flush_before_acknowledge)?;
         Ok(state)
     }
 
@@ -267,6 +311,10 @@ impl Broker {
             self.groups.forget();
             return;
         }
+        if topic == TRANSACTIONS_TOPIC {
+            self.transactions.forget();
+            return;
+        }
         let done = self.coordinate_all(|groups, _| groups.topic_deleted(topic, &id));
         if let Err(code) = done {
             tracing::warn!(topic, %code, "offsets of a deleted topic are still there");
@@ -300,11 +348,15 @@ impl Coordinators {
 
 impl State {
     /// Writes the records, and then sends the answers.
-    fn carry_out<R>(&mut self, outcome: Outcome<R>, now_ms: i64) -> Result<R> {
-        write(&self.replica, &outcome.records, now_ms)?;
+    fn carry_out<R>(&mut self, outcome: Outcome<R>, now_ms: i64, durable: bool) -> Result<R> {
+        let entries = outcome.records.iter();
+        let entries: Result<Vec<_>> = entries.map(|record| entry(&self.replica, record)).collect();
+        let now = Timestamp::from_wire(now_ms);
+        state_log::write(&self.replica, &entries?, outcome.producer, now, durable)?;
         if !outcome.applied {
+            let producer = outcome.producer.map(|(id, _)| id);
             for (key, value) in &outcome.records {
-                self.groups.replay(key, value.as_ref(), None);
+                self.groups.replay(key, value.as_ref(), producer);
             }
         }
         for (waiter, reply) in outcome.replies {
@@ -317,32 +369,11 @@ impl State {
     }
 }
 
-/// Writes records as one batch: all of them count, or none.
-fn write(replica: &Replica, records: &[Record], now_ms: i64) -> Result<()> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let cannot = |error: crate::format::FormatError| {
-        LogError::Invalid(format!(
-            "a record of {OFFSETS_TOPIC} cannot be made: {error}"
-        ))
-    };
-    let now = Timestamp::from_wire(now_ms);
-    let mut batch = BatchBuilder::default();
-    for (key, value) in records {
-        let key = key.to_bytes().map_err(cannot)?;
-        let value = value.as_ref().map(bytes).transpose().map_err(cannot)?;
-        batch
-            .append(now, Some(&key), value.as_deref(), Headers::default())
-            .map_err(cannot)?;
-    }
-    match replica.append_valid(batch.seal(&Seal::default())) {
-        Ok(_) => Ok(()),
-        Err(AppendError::Log(error)) => Err(error),
-        Err(AppendError::Invalid(invalid)) => {
-            Err(LogError::Invalid(format!("{OFFSETS_TOPIC}: {invalid:?}")))
-        }
-    }
+/// A record as it is written.
+fn entry(replica: &Replica, (key, value): &Record) -> Result<Entry> {
+    let cannot = |error: crate::format::FormatError| state_log::invalid(replica, error);
+    let value = value.as_ref().map(bytes).transpose().map_err(cannot)?;
+    Ok((key.to_bytes().map_err(cannot)?, value))
 }
 
 /// A value in the version that Kafka writes.

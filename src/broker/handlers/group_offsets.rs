@@ -1,10 +1,12 @@
 //! `OffsetCommit`, `OffsetFetch` and `OffsetDelete`.
 
 use super::Call;
+use crate::broker::transactions::Joining;
 use crate::coordinator::consumer::Committer;
 use crate::coordinator::groups::{CommitPart, FetchPart};
-use crate::format::Uuid;
+use crate::format::{ProducerEpoch, ProducerId, Uuid};
 use crate::log::image::Image;
+use crate::log::layout::OFFSETS_TOPIC;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestTopic, OffsetCommitResponse,
@@ -19,11 +21,19 @@ use crate::protocol::messages::offset_fetch::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
+use crate::protocol::messages::txn_offset_commit::{
+    TxnOffsetCommitRequest, TxnOffsetCommitResponse, TxnOffsetCommitResponsePartition,
+    TxnOffsetCommitResponseTopic,
+};
 
 /// From which version on topics are named by their ids.
 const IDS_SINCE: i16 = 10;
 /// From which version on `OffsetFetch` asks for several groups.
 const GROUPS_SINCE: i16 = 8;
+/// From which version on `TxnOffsetCommit` has the group's partition join the transaction.
+const TXN_JOINING_SINCE: i16 = 5;
+/// From which version on clients know `TRANSACTION_ABORTABLE`.
+const ABORTABLE_SINCE: i16 = 4;
 /// From which version on a failure of `OffsetFetch` is told once.
 const ONE_ERROR_SINCE: i16 = 2;
 
@@ -135,6 +145,118 @@ fn check_topic<'a>(
         }
     }
     codes
+}
+
+/// Commits offsets as part of a transaction.
+pub(super) fn commit_in_transaction(
+    call: &Call<'_>,
+    request: TxnOffsetCommitRequest,
+) -> TxnOffsetCommitResponse {
+    let image = call.broker.image();
+    let mut parts = Vec::new();
+    let mut answers = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let known = image.topic(&topic.name);
+        let mut codes = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            let number = partition.partition_index;
+            let there = known.filter(|known| known.partitions.contains_key(&number));
+            // Where there is one, the answer comes with those of all parts.
+            codes.push(there.map(|known| {
+                parts.push(CommitPart {
+                    topic: &topic.name,
+                    topic_id: known.id,
+                    partition: number,
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: partition.committed_metadata.as_deref().unwrap_or_default(),
+                });
+            }));
+        }
+        answers.push(codes);
+    }
+    let done = match parts.is_empty() {
+        true => Ok(Vec::new()),
+        false => commit_parts_in_transaction(call, &request, &parts),
+    };
+    let mut codes = done.as_ref().map(|codes| codes.iter());
+    let mut code_of = |there: Option<()>| match (&mut codes, there) {
+        (_, None) => ErrorCode::UnknownTopicOrPartition,
+        (Ok(codes), Some(())) => *codes.next().unwrap_or(&ErrorCode::UnknownServerError),
+        (Err(code), Some(())) => **code,
+    };
+    let mut topics = Vec::with_capacity(answers.len());
+    for (topic, there) in request.topics.iter().zip(answers) {
+        let partitions = topic.partitions.iter().zip(there);
+        topics.push(TxnOffsetCommitResponseTopic {
+            partitions: partitions
+                .map(|(partition, there)| TxnOffsetCommitResponsePartition {
+                    partition_index: partition.partition_index,
+                    error_code: code_of(there).code(),
+                    ..Default::default()
+                })
+                .collect(),
+            name: topic.name.clone(),
+            ..Default::default()
+        });
+    }
+    TxnOffsetCommitResponse {
+        topics,
+        ..Default::default()
+    }
+}
+
+/// Has the group's partition join the transaction, and commits while no one can end it.
+fn commit_parts_in_transaction(
+    call: &Call<'_>,
+    request: &TxnOffsetCommitRequest,
+    parts: &[CommitPart<'_>],
+) -> Result<Vec<ErrorCode>, ErrorCode> {
+    let (broker, group_id) = (call.broker, &request.group_id);
+    if group_id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
+    let number = broker.group_partition(group_id);
+    let number = number.ok_or(ErrorCode::NotCoordinator)?;
+    let producer = (
+        ProducerId::new(request.producer_id),
+        ProducerEpoch::new(request.producer_epoch),
+    );
+    let committer = Committer {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_deref(),
+        epoch: request.generation_id,
+        transactional: true,
+        version: call.header.version,
+    };
+    let commit = || {
+        broker.coordinate(group_id, None, |groups, world| {
+            let mut outcome = groups.commit(group_id, committer, -1, parts, world)?;
+            outcome.producer = Some(producer);
+            Ok(outcome)
+        })
+    };
+    let adds = call.header.version >= TXN_JOINING_SINCE;
+    if !adds && !broker.verifies_transactions() {
+        return commit();
+    }
+    let joining = Joining {
+        id: &request.transactional_id,
+        producer,
+        adds,
+    };
+    let partition = (OFFSETS_TOPIC.to_owned(), number);
+    broker
+        .join_transaction(joining, partition, commit)
+        .unwrap_or_else(|code| {
+            Err(match code {
+                ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+                ErrorCode::TransactionAbortable if call.header.version < ABORTABLE_SINCE => {
+                    ErrorCode::InvalidTxnState
+                }
+                code => code,
+            })
+        })
 }
 
 pub(super) fn fetch(call: &Call<'_>, request: OffsetFetchRequest) -> OffsetFetchResponse {

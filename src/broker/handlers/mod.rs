@@ -13,7 +13,6 @@ mod groups;
 mod log_dirs;
 mod metadata;
 mod offsets;
-mod producer_id;
 mod producers;
 mod quorum;
 mod quotas;
@@ -21,6 +20,7 @@ mod reassign;
 mod records;
 mod security;
 mod topics;
+mod transactions;
 
 use super::{Broker, fetch, produce, reply::Reply};
 use crate::protocol::{ApiKey, Request, RequestHeader, Response};
@@ -99,6 +99,11 @@ pub(super) const SERVED: &[ApiKey] = &[
     ApiKey::DeleteRecords,
     ApiKey::InitProducerId,
     ApiKey::OffsetForLeaderEpoch,
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddOffsetsToTxn,
+    ApiKey::EndTxn,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::TxnOffsetCommit,
     ApiKey::DescribeAcls,
     ApiKey::CreateAcls,
     ApiKey::DeleteAcls,
@@ -126,6 +131,8 @@ pub(super) const SERVED: &[ApiKey] = &[
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
     ApiKey::UnregisterBroker,
+    ApiKey::DescribeTransactions,
+    ApiKey::ListTransactions,
     ApiKey::ConsumerGroupHeartbeat,
     ApiKey::ConsumerGroupDescribe,
     ApiKey::ListConfigResources,
@@ -162,7 +169,11 @@ pub(super) async fn dispatch(call: &Call<'_>, body: &mut [u8]) -> Outcome {
         ApiKey::OffsetCommit => call.handle_slow(body, group_offsets::commit),
         ApiKey::OffsetFetch => call.handle_slow(body, group_offsets::fetch),
         ApiKey::OffsetDelete => call.handle_slow(body, group_offsets::delete),
-        ApiKey::InitProducerId => call.handle_slow(body, producer_id::init),
+        ApiKey::InitProducerId => call.handle_slow(body, transactions::init),
+        ApiKey::AddPartitionsToTxn => call.handle_slow(body, transactions::add_partitions),
+        ApiKey::AddOffsetsToTxn => call.handle_slow(body, transactions::add_offsets),
+        ApiKey::TxnOffsetCommit => call.handle_slow(body, group_offsets::commit_in_transaction),
+        ApiKey::EndTxn => call.handle_slow(body, transactions::end),
         ApiKey::CreateTopics => call.handle_slow(body, topics::create),
         ApiKey::DeleteTopics => call.handle_slow(body, topics::delete),
         ApiKey::CreatePartitions => call.handle_slow(body, topics::add_partitions),
@@ -182,6 +193,9 @@ fn administer(call: &Call<'_>, body: &[u8]) -> Outcome {
         ApiKey::DeleteRecords => call.handle_slow(body, records::delete),
         ApiKey::DescribeLogDirs => call.handle_slow(body, log_dirs::describe),
         ApiKey::AlterReplicaLogDirs => call.handle(body, log_dirs::alter),
+        ApiKey::WriteTxnMarkers => call.handle_slow(body, transactions::write_markers),
+        ApiKey::DescribeTransactions => call.handle_slow(body, transactions::describe),
+        ApiKey::ListTransactions => call.handle_slow(body, transactions::list),
         ApiKey::DescribeProducers => call.handle_slow(body, producers::describe),
         ApiKey::ElectLeaders => call.handle(body, reassign::elect),
         ApiKey::AlterPartitionReassignments => call.handle(body, reassign::alter),

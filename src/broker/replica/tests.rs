@@ -33,7 +33,7 @@ fn append(replica: &Replica, text: &str) -> Offset {
         .append(time, None, Some(text.as_bytes()), Headers::default())
         .unwrap();
     let mut batch = builder.seal(&Seal::default()).to_vec();
-    replica.append_valid(&mut batch).unwrap().next
+    replica.append(&mut batch, Placement::Next).unwrap().next
 }
 
 /// The first offset, and the offsets of the batches from there on, after whatever

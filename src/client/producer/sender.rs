@@ -4,6 +4,7 @@ use super::{Acks, Batch, Event, Settings, Shared, Written};
 use crate::client::cluster::{Cluster, Topic};
 use crate::client::connection::Connection;
 use crate::client::error::{ClientError, Result, is_retriable};
+use crate::client::transaction::Writer;
 use crate::protocol::messages::Records;
 use crate::protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
@@ -22,6 +23,7 @@ pub(super) struct Sender {
     name: String,
     topic: Topic,
     settings: Settings,
+    manner: Manner,
     events: mpsc::Sender<Event>,
     shared: Arc<Shared>,
     lanes: BTreeMap<i32, Lane>,
@@ -30,6 +32,13 @@ pub(super) struct Sender {
     ended: bool,
     /// The leaders may be others by now.
     stale: bool,
+}
+
+/// What requests of a transactional producer carry.
+struct Manner {
+    transactional_id: Option<String>,
+    /// The last version that does not have partitions join by themselves, where they do not.
+    most: i16,
 }
 
 /// What waits for one partition.
@@ -63,14 +72,20 @@ impl Sender {
         name: &str,
         topic: Topic,
         settings: Settings,
+        transactional: Option<&Writer>,
         events: mpsc::Sender<Event>,
         shared: Arc<Shared>,
     ) -> Self {
+        let adds = transactional.is_some_and(|writer| !writer.joins);
         Self {
             cluster,
             name: name.to_owned(),
             topic,
             settings,
+            manner: Manner {
+                transactional_id: transactional.map(|writer| writer.id.clone()),
+                most: if adds { 11 } else { i16::MAX },
+            },
             events,
             shared,
             lanes: BTreeMap::new(),
@@ -182,6 +197,7 @@ impl Sender {
             &self.name,
             &self.topic,
             &self.settings,
+            &self.manner,
             &mut batch,
         );
         let generation = link.generation;
@@ -401,13 +417,15 @@ fn write(
     name: &str,
     topic: &Topic,
     settings: &Settings,
+    manner: &Manner,
     batch: &mut Batch,
 ) -> Result<()> {
     let by_id = topic.id != crate::format::Uuid::ZERO;
     let most = if by_id { 13 } else { 12 };
-    let version = connection.version_within(ApiKey::Produce, 3, most)?;
+    let version = connection.version_within(ApiKey::Produce, 3, most.min(manner.most))?;
     let timeout = i32::try_from(settings.delivery_timeout.as_millis()).unwrap_or(i32::MAX);
     let request = |records| ProduceRequest {
+        transactional_id: manner.transactional_id.clone(),
         acks: match settings.acks {
             Acks::None => 0,
             Acks::Leader => 1,

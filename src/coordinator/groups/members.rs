@@ -97,6 +97,7 @@ impl Groups {
                 let reply = (caller.waiter, Reply::Join(outcome.response));
                 outcome.replies.insert(0, reply);
                 Outcome {
+                    producer: None,
                     response: (),
                     records: outcome.records,
                     replies: outcome.replies,

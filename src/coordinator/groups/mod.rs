@@ -15,8 +15,8 @@ use super::consumer::config::ConsumerConfig;
 use super::consumer::topics::Topics;
 use super::consumer::{Answer, ConsumerGroups, Context, Record};
 use super::offsets::Offsets;
-use crate::format::ProducerId;
 use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue, OffsetCommitValue};
+use crate::format::{ProducerEpoch, ProducerId};
 
 pub use members::Caller;
 pub use offsets::{CommitPart, FetchPart};
@@ -82,6 +82,8 @@ pub struct Outcome<R> {
     pub records: Vec<Record>,
     /// What to answer to those who waited, once the records are written.
     pub replies: Vec<(Waiter, Reply)>,
+    /// Whose transaction the records are part of.
+    pub producer: Option<(ProducerId, ProducerEpoch)>,
     /// Whether the groups are as the records say. If not, [`Groups::replay`] makes them so
     /// once the records are written.
     pub applied: bool,
@@ -98,6 +100,7 @@ impl<R> Outcome<R> {
             response,
             records: Vec::new(),
             replies: Vec::new(),
+            producer: None,
             applied: true,
         }
     }

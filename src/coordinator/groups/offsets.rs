@@ -107,7 +107,12 @@ impl Groups {
         for part in parts {
             if fits(part) {
                 outcome.response.push(ErrorCode::None);
-                let record = record(group_id, part, world.now_ms, expires_ms);
+                let mut part = part.clone();
+                if committer.transactional {
+                    // As in Kafka, these come without.
+                    part.topic_id = Uuid::ZERO;
+                }
+                let record = record(group_id, &part, world.now_ms, expires_ms);
                 outcome.records.push(record);
             } else {
                 outcome.response.push(ErrorCode::OffsetMetadataTooLarge);

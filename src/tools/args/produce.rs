@@ -247,7 +247,7 @@ impl ProduceArgs {
         let settings = self.common.settings(Verb::Produce, location.data(), host)?;
         location.configure(&settings)?;
         if let Location::Server(_) = &location {
-            self.write.check_for_server(&settings)?;
+            self.write.check_for_server()?;
         }
         let there = location.partition();
         let partition = match (self.write.partition, there) {
@@ -314,17 +314,12 @@ impl ProduceArgs {
 
 impl WriteArgs {
     /// Refuses what only a directory can do.
-    fn check_for_server(&self, settings: &Settings) -> Result<()> {
+    fn check_for_server(&self) -> Result<()> {
         if self.keep_offsets {
             return Err(ToolError::usage(
                 "--keep-offsets needs a directory: a server gives each record the next offset of its partition",
             )
             .hint("produce to the server's data directory while it is stopped"));
-        }
-        if self.transaction.is_some() || settings.get("transactional.id").is_some() {
-            return Err(ToolError::failed(
-                "transactions over the wire come with a later version",
-            ));
         }
         if self.sync != Sync::default() {
             return Err(ToolError::usage(

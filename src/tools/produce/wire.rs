@@ -6,13 +6,15 @@ use super::sink::{Sealed, Sink, Target};
 use super::{Plan, Usual, read, report};
 use crate::client::admin::{self, NewTopic};
 use crate::client::cluster::Topic;
-use crate::client::producer::{Producer, Written};
+use crate::client::producer::{Acks, Producer, Settings, Written};
+use crate::client::transaction::{Transaction, is_fenced};
 use crate::client::{ClientError, Cluster};
 use crate::format::batch::{PREFIX_SIZE, Prefix, sequence_after};
 use crate::format::topic_config::TopicConfig;
 use crate::host::Host;
+use crate::log::transaction;
 use crate::protocol::ErrorCode;
-use crate::tools::args::produce::ProduceOptions;
+use crate::tools::args::produce::{ProduceOptions, Transaction as Chosen};
 use crate::tools::error::{Result, ToolError};
 use crate::tools::interrupt::Interrupt;
 use crate::tools::numbers::count;
@@ -25,6 +27,12 @@ use std::sync::Arc;
 pub(super) fn run(options: &ProduceOptions, server: &Server, host: &Arc<dyn Host>) -> Result<()> {
     let interrupt = Interrupt::register()?;
     let name = server.topic()?;
+    let settings = server.producer()?;
+    if options.transaction.is_some() && (settings.acks != Acks::All || !settings.idempotent) {
+        return Err(ToolError::usage(
+            "a transaction needs acks=all and enable.idempotence=true",
+        ));
+    }
     let mut cluster = server.connect(host)?;
     let topic = prepare_topic(&mut cluster, options, name)?;
     let config = config(&mut cluster, name)?;
@@ -39,10 +47,13 @@ pub(super) fn run(options: &ProduceOptions, server: &Server, host: &Arc<dyn Host
     );
     // The server says when, and compares times with its own clock.
     plan.append_time = false;
+    let transaction = begin(options, &cluster, &settings, &**host)?;
     let progress = Progress::start(host, options.quiet);
-    let producer = Producer::start(cluster, name, topic, server.producer()?)?;
+    let writer = transaction.as_ref().map(Transaction::writer);
     let wire = Wire {
-        producer,
+        producer: Producer::start(cluster, name, topic, settings, writer)?,
+        transaction,
+        topic: name.to_owned(),
         host: Arc::clone(host),
         sequences: BTreeMap::new(),
     };
@@ -50,20 +61,91 @@ pub(super) fn run(options: &ProduceOptions, server: &Server, host: &Arc<dyn Host
     read(options, &plan, None, &interrupt, &sink);
     let (wire, mut progress, outcome) = sink.finish();
     progress.finish();
-    let written = wire.producer.written();
-    let outcome = outcome.map_err(|error| {
-        let unsure = progress.records() - written.records;
-        if unsure == 0 {
-            return error;
+    let Some(transaction) = wire.transaction else {
+        let outcome = outcome.map_err(|error| tell_unsure(error, &wire.producer, &progress));
+        report(options, &progress, outcome.is_ok(), false);
+        return outcome;
+    };
+    // What is still on its way must not come behind the marker.
+    drop(wire.producer);
+    let ended = end(transaction, outcome.is_ok(), &interrupt);
+    let went_well = outcome.is_ok() && ended.is_ok();
+    let was_aborted = outcome.is_err() && ended.is_ok();
+    report(options, &progress, went_well, was_aborted);
+    outcome.and(ended)
+}
+
+/// Says of how many records it is not known whether they were written.
+fn tell_unsure(error: ToolError, producer: &Producer, progress: &Progress) -> ToolError {
+    let written = producer.written();
+    let unsure = progress.records() - written.records;
+    if unsure == 0 {
+        return error;
+    }
+    error.hint(format!(
+        "{} of the input were written for certain; {} behind them may or may not be there",
+        count(written.records, "record"),
+        count(unsure, "record")
+    ))
+}
+
+/// Takes the transactional id over, where the run is a transaction.
+fn begin(
+    options: &ProduceOptions,
+    cluster: &Cluster,
+    settings: &Settings,
+    host: &dyn Host,
+) -> Result<Option<Transaction>> {
+    let id = match &options.transaction {
+        None => return Ok(None),
+        Some(Chosen::Id(id)) => id.clone(),
+        Some(Chosen::Anonymous) => transaction::anonymous_id(host),
+    };
+    let timeout = settings.transaction_timeout;
+    let begun = Transaction::start(cluster.another(), &id, timeout);
+    begun.map(Some).map_err(|error| {
+        let too_long = error.code() == Some(ErrorCode::InvalidTransactionTimeout);
+        let error = ToolError::from(error);
+        match too_long {
+            true => error.hint(
+                "-X transaction.timeout.ms=N: at most the server's transaction.max.timeout.ms",
+            ),
+            false => error,
         }
-        error.hint(format!(
-            "{} of the input were written for certain; {} behind them may or may not be there",
-            count(written.records, "record"),
-            count(unsure, "record")
-        ))
-    });
-    report(options, &progress, outcome.is_ok(), false);
-    outcome
+    })
+}
+
+/// Commits where all went well, aborts where it did not.
+fn end(mut transaction: Transaction, went_well: bool, interrupt: &Interrupt) -> Result<()> {
+    // An interrupted run is no whole run.
+    let commit = went_well && !interrupt.is_set();
+    transaction.end(commit).map_err(|error| {
+        if is_fenced(&error) {
+            return tell_fenced(error);
+        }
+        ToolError::from(error).hint(match commit {
+            true => "whether the transaction was committed is not known: all of it became visible, or nothing",
+            false => "the server aborts the transaction after transaction.timeout.ms",
+        })
+    })?;
+    if went_well && !commit {
+        return Err(ToolError::failed(
+            "interrupted: the transaction was aborted",
+        ));
+    }
+    Ok(())
+}
+
+/// Says what it means that another has the transactional id.
+fn tell_fenced(error: ClientError) -> ToolError {
+    let fenced = is_fenced(&error);
+    let error = ToolError::from(error);
+    match fenced {
+        true => error.hint(
+            "another run has taken the transactional id over: nothing of this one became visible",
+        ),
+        false => error,
+    }
 }
 
 /// The topic, created where that is wanted.
@@ -123,6 +205,8 @@ fn config(cluster: &mut Cluster, name: &str) -> Result<TopicConfig> {
 /// The partitions behind a server.
 struct Wire {
     producer: Producer,
+    transaction: Option<Transaction>,
+    topic: String,
     host: Arc<dyn Host>,
     /// Of each partition's next record.
     sequences: BTreeMap<i32, i32>,
@@ -131,6 +215,10 @@ struct Wire {
 impl Target for Wire {
     fn append(&mut self, _: u64, sealed: &mut Sealed<'_>) -> Result<()> {
         let now = self.host.monotonic();
+        if let Some(transaction) = &mut self.transaction {
+            let added = transaction.add(&self.topic, sealed.partition);
+            added.map_err(tell_fenced)?;
+        }
         let mut rest = &mut sealed.batches[..];
         let mut left = Written {
             records: sealed.records,
@@ -151,12 +239,13 @@ impl Target for Wire {
             };
             left.records -= what.records;
             self.producer
-                .send(sealed.partition, batch.to_vec(), what, now)?;
+                .send(sealed.partition, batch.to_vec(), what, now)
+                .map_err(tell_fenced)?;
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
-        Ok(self.producer.flush()?)
+        self.producer.flush().map_err(tell_fenced)
     }
 }

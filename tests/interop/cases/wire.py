@@ -116,9 +116,9 @@ def case_a_broker_that_dies_loses_and_repeats_nothing(place):
     place.broker.stop()
 
 
-def case_transactions(work):
+@on_both
+def case_transactions(place):
     """Aborted and open transactions are hidden from --read-committed as from Kafka's consumer."""
-    place = Place(work, Kafka)
     broker = place.broker
     ottla.create(place.server, "t", partitions=1)
     ottla.produce(place.server, "t", "plain\n")
@@ -133,6 +133,19 @@ def case_transactions(work):
     everything = ottla.records(place.server, "t")
     same("Kafka's consumer", broker.read("t"), "ottla consume", everything)
     assert (len(everything), len(committed)) == (5, 3), (everything, committed)
+    # Our own producer has the id taken over, and has it taken over from it.
+    zombie = ottla.start_produce(place.server, "t", "--transaction=x")
+    zombie.stdin.write(b"of a zombie\n")
+    zombie.stdin.flush()
+    ottla.await_records(place.server, "t", 6)
+    ottla.produce(place.server, "t", "whole\n", "--transaction=x")
+    said = zombie.communicate(b"too late\n", timeout=60)[1].decode()
+    assert zombie.returncode == ottla.FAILED and "has taken the transactional id over" in said, said
+    broker.write(["begin", f"{send}\tx69\tx70", "commit"], transactional_id="x")
+    committed = ottla.records(place.server, "t", "--read-committed")
+    assert [r.value for r in committed] == [b"plain", b"b", b"f", b"whole", b"p"], committed
+    same("Kafka's consumer, committed", broker.read("t", isolation="read_committed"),
+         "ottla consume --read-committed", committed)
     broker.stop()
 
 
