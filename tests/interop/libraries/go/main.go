@@ -2,6 +2,7 @@
 //
 //	libraries NAME scenario BOOTSTRAP PREFIX
 //	libraries NAME member BOOTSTRAP GROUP TOPIC PROTOCOL
+//	libraries franz transact BOOTSTRAP
 package main
 
 import (
@@ -53,6 +54,10 @@ var libraries = map[string]func(bootstrap string) library{
 }
 
 func main() {
+	if os.Args[2] == "transact" {
+		transact(os.Args[3])
+		return
+	}
 	made := libraries[os.Args[1]](os.Args[3])
 	if os.Args[2] == "scenario" {
 		scenario(made, os.Args[4])
