@@ -49,7 +49,7 @@ fn every_transaction_happens_once_or_never() {
             met.committed > 20 * SEEDS && met.copied > 20 * SEEDS,
             "{met:?}"
         );
-        assert!(met.aborted > SEEDS && met.unsure > 0, "{met:?}");
+        assert!(met.aborted > SEEDS, "{met:?}");
         assert!(met.fenced > 0 && met.timed_out > 0, "{met:?}");
     }
 }
