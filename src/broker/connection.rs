@@ -82,8 +82,11 @@ pub(super) async fn serve(
         peer,
         listener,
         stop,
+        number: counters.shares.new_connection(),
     };
-    match connection.run().await {
+    let outcome = connection.run().await;
+    tokio::task::block_in_place(|| counters.end_share_session_of(connection.number));
+    match outcome {
         Ok(()) => tracing::debug!(%peer, "closed"),
         Err(error) if is_hang_up(&error) => tracing::debug!(%peer, %error, "closed"),
         Err(error) => {
@@ -108,6 +111,8 @@ struct Connection {
     listener: usize,
     stop: watch::Receiver<bool>,
     inbox: Inbox,
+    /// Tells it from all others.
+    number: u64,
 }
 
 impl Connection {
@@ -120,6 +125,7 @@ impl Connection {
                 header: &header,
                 listener: self.listener,
                 peer: self.peer,
+                connection: self.number,
             };
             let began = self.broker.host.monotonic();
             let outcome = dispatch(&call, &mut frame[length..]).await;

@@ -18,6 +18,7 @@ mod produce;
 mod replica;
 mod reply;
 mod server;
+mod share;
 mod state_log;
 mod stream;
 mod topics;
@@ -62,6 +63,7 @@ pub(crate) struct Broker {
     producer_ids: Mutex<std::ops::Range<i64>>,
     fetch_sessions: Sessions,
     groups: groups::Coordinators,
+    shares: share::Shares,
     transactions: transactions::Coordinators,
     buffers: connection::Buffers,
     counters: metrics::Counters,
@@ -100,6 +102,7 @@ impl Broker {
             fetch_sessions: sessions,
             groups: groups::Coordinators::default(),
             transactions: transactions::Coordinators::default(),
+            shares: share::Shares::default(),
             buffers: connection::Buffers::default(),
             counters: metrics::Counters::default(),
             config,
@@ -271,6 +274,7 @@ impl Broker {
         // Coordinators hold their partitions, too.
         drop(self.groups);
         drop(self.transactions);
+        drop(self.shares);
         let replicas = self
             .replicas
             .into_inner()

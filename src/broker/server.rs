@@ -176,10 +176,15 @@ async fn serve(
         let (broker, stop) = (Arc::clone(broker), stopped.clone());
         tokio::spawn(async move { broker.keep_transaction_time(stop).await })
     };
+    let shares = {
+        let (broker, stop) = (Arc::clone(broker), stopped.clone());
+        tokio::spawn(async move { broker.keep_share_time(stop).await })
+    };
     stop.await;
     let _ = stopping.send(true);
     let _ = timer.await;
     let _ = transactions.await;
+    let _ = shares.await;
     let all_done = async { while accepting.join_next().await.is_some() {} };
     if tokio::time::timeout(LONGEST_STOP, all_done).await.is_err() {
         accepting.shutdown().await;

@@ -2,7 +2,7 @@
 
 use super::Broker;
 use crate::log::Result;
-use crate::log::layout::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::log::layout::{OFFSETS_TOPIC, SHARE_GROUPS_TOPIC, TRANSACTIONS_TOPIC};
 
 /// Creates a topic as the broker's configuration has it; one of Kafka's own as Kafka
 /// does. Nothing where someone else was faster.
@@ -37,6 +37,19 @@ pub(super) fn create_default(broker: &Broker, name: &str) -> Result<()> {
                     setting("transaction.state.log.segment.bytes").to_string(),
                 ),
                 ("unclean.leader.election.enable", "false".to_owned()),
+            ]),
+        ),
+        SHARE_GROUPS_TOPIC => (
+            i32::try_from(setting("share.coordinator.state.topic.num.partitions")).unwrap_or(50),
+            owned(&[
+                // Kafka deletes what a whole state has made needless.
+                ("cleanup.policy", "delete".to_owned()),
+                ("compression.type", "producer".to_owned()),
+                ("retention.ms", "-1".to_owned()),
+                (
+                    "segment.bytes",
+                    setting("share.coordinator.state.topic.segment.bytes").to_string(),
+                ),
             ]),
         ),
         _ => (broker.config.num_partitions, Vec::new()),

@@ -6,5 +6,6 @@ pub mod classic;
 pub mod consumer;
 pub mod groups;
 pub mod offsets;
+pub mod share;
 pub mod timers;
 pub mod transactions;

@@ -11,6 +11,7 @@ use ottla::coordinator::classic::{ClassicConfig, Reply};
 use ottla::coordinator::consumer::config::ConsumerConfig;
 use ottla::coordinator::consumer::{Client, Committer, Record};
 use ottla::coordinator::groups::{Caller, CommitPart, Groups, OffsetsConfig, Outcome, World};
+use ottla::coordinator::share::ShareConfig;
 use ottla::format::Uuid;
 use ottla::host::sim::Rng;
 use ottla::protocol::ErrorCode;
@@ -96,6 +97,7 @@ impl Server {
             topics: &self.cluster,
             classic: &self.classic,
             consumer: &consumer,
+            share: &|_| ShareConfig::default(),
             offsets: OffsetsConfig::default(),
         };
         let outcome = work(&mut self.groups, world)?;

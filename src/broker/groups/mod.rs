@@ -225,6 +225,7 @@ impl Broker {
             topics: &*topics,
             classic: &settings.classic,
             consumer: &|group_id| settings.of_group(&image, group_id),
+            share: &|group_id| settings.of_share_group(&image, group_id),
             offsets: settings.offsets,
         })
     }
@@ -314,6 +315,11 @@ impl Broker {
         if topic == TRANSACTIONS_TOPIC {
             self.transactions.forget();
             return;
+        }
+        self.forget_shares_of(topic, id);
+        let done = self.coordinate_all(|groups, _| groups.share_topic_deleted(&id));
+        if let Err(code) = done {
+            tracing::warn!(topic, %code, "states of a deleted topic are still there");
         }
         let done = self.coordinate_all(|groups, _| groups.topic_deleted(topic, &id));
         if let Err(code) = done {

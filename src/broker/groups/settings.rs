@@ -4,6 +4,8 @@ use crate::coordinator::classic::ClassicConfig;
 use crate::coordinator::consumer::assignor::Assignor;
 use crate::coordinator::consumer::config::{ConsumerConfig, MigrationPolicy};
 use crate::coordinator::groups::OffsetsConfig;
+use crate::coordinator::share::ShareConfig;
+use crate::coordinator::share::config::Reset;
 use crate::log::image::Image;
 
 /// The resource type of a group's configs.
@@ -14,6 +16,7 @@ const GROUP_RESOURCE: i8 = 32;
 pub(crate) struct GroupSettings {
     pub(crate) classic: ClassicConfig,
     pub(crate) consumer: ConsumerConfig,
+    pub(crate) share: ShareConfig,
     pub(crate) offsets: OffsetsConfig,
     /// `offsets.retention.check.interval.ms`.
     pub(crate) retention_check_ms: i64,
@@ -24,6 +27,7 @@ impl Default for GroupSettings {
         Self {
             classic: ClassicConfig::default(),
             consumer: ConsumerConfig::default(),
+            share: ShareConfig::default(),
             offsets: OffsetsConfig::default(),
             retention_check_ms: 600_000,
         }
@@ -72,6 +76,26 @@ impl GroupSettings {
                     format!("{name}: expected bidirectional, upgrade, downgrade or disabled, found {value:?}")
                 })?;
             }
+            "group.share.session.timeout.ms" => {
+                self.share.session_timeout_ms = number(name, value, 1)?;
+            }
+            "group.share.heartbeat.interval.ms" => {
+                self.share.heartbeat_interval_ms = number(name, value, 1)?;
+            }
+            "group.share.assignment.interval.ms" => {
+                self.share.assignment_interval_ms = number(name, value, 0)?;
+            }
+            "group.share.max.size" => self.share.max_size = number(name, value, 1)? as usize,
+            "group.share.delivery.count.limit" => {
+                let most = number(name, value, 2)?;
+                self.share.delivery_count_limit = i16::try_from(most).unwrap_or(i16::MAX);
+            }
+            "group.share.record.lock.duration.ms" => {
+                self.share.record_lock_ms = number(name, value, 1)?;
+            }
+            "group.share.partition.max.record.locks" => {
+                self.share.max_record_locks = number(name, value, 1)?;
+            }
             "offset.metadata.max.bytes" => {
                 self.offsets.metadata_max = number(name, value, 0)? as usize;
             }
@@ -84,6 +108,47 @@ impl GroupSettings {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The settings of a share group: its own, and the broker's for the rest.
+    pub(crate) fn of_share_group(&self, image: &Image, group_id: &str) -> ShareConfig {
+        let mut config = self.share.clone();
+        for (name, value) in image.configs_of(GROUP_RESOURCE, group_id) {
+            let value = value.trim();
+            let number = |known: i32| value.parse().unwrap_or(known);
+            match name {
+                "share.session.timeout.ms" => {
+                    config.session_timeout_ms = number(config.session_timeout_ms);
+                }
+                "share.heartbeat.interval.ms" => {
+                    config.heartbeat_interval_ms = number(config.heartbeat_interval_ms);
+                }
+                "share.assignment.interval.ms" => {
+                    config.assignment_interval_ms = number(config.assignment_interval_ms);
+                }
+                "share.record.lock.duration.ms" => {
+                    config.record_lock_ms = number(config.record_lock_ms);
+                }
+                "share.partition.max.record.locks" => {
+                    config.max_record_locks = number(config.max_record_locks);
+                }
+                "share.delivery.count.limit" => {
+                    let known = config.delivery_count_limit;
+                    config.delivery_count_limit = value.parse().unwrap_or(known);
+                }
+                "share.auto.offset.reset" => {
+                    config.reset = Reset::from_name(value).unwrap_or(config.reset);
+                }
+                "share.isolation.level" => {
+                    config.read_committed = value.eq_ignore_ascii_case("read_committed");
+                }
+                "share.renew.acknowledge.enable" => {
+                    config.may_renew = !value.eq_ignore_ascii_case("false");
+                }
+                _ => {}
+            }
+        }
+        config
     }
 
     /// The settings of a consumer group: its own, and the broker's for the rest.

@@ -3,7 +3,7 @@
 use super::{Call, Outcome};
 use crate::coordinator::classic::Reply;
 use crate::coordinator::consumer::Client;
-use crate::coordinator::groups::Caller;
+use crate::coordinator::groups::{Caller, Groups, World};
 use crate::format::Uuid;
 use crate::protocol::messages::consumer_group_describe::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup as ConsumerGroup,
@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 
 /// Everything that one may do with a group: read, delete, describe, and describe and alter
 /// its configs; a bit for each of Kafka's `AclOperation`s.
-const ALL_OF_A_GROUP: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+pub(super) const ALL_OF_A_GROUP: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 /// From which version on the protocol's name may be missing.
 const NO_NAME_SINCE: i16 = 7;
 /// The feature that consumer groups came with.
@@ -105,11 +105,11 @@ async fn reply(
 
 impl Call<'_> {
     /// The client's address as Java shows it.
-    fn client_host(&self) -> String {
+    pub(super) fn client_host(&self) -> String {
         format!("/{}", self.peer.ip())
     }
 
-    fn caller<'c>(&'c self, host: &'c str, waiter: u64) -> Caller<'c> {
+    pub(super) fn caller<'c>(&'c self, host: &'c str, waiter: u64) -> Caller<'c> {
         let mut unique = [0; 16];
         self.broker.host.random(&mut unique);
         // A random one, as RFC 9562 marks them.
@@ -245,9 +245,10 @@ pub(super) fn describe_consumer(
 
 pub(super) fn delete(call: &Call<'_>, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
     let delete = |group_id: String| {
-        let done = call
-            .broker
-            .coordinate(&group_id, None, |groups, _| groups.delete(&group_id));
+        let done = call.broker.delete_share_states(&group_id).and_then(|()| {
+            let delete = |groups: &mut Groups, _: World<'_>| groups.delete(&group_id);
+            call.broker.coordinate(&group_id, None, delete)
+        });
         DeletableGroupResult {
             error_code: done.err().unwrap_or(ErrorCode::None).code(),
             group_id,

@@ -19,10 +19,12 @@ mod quotas;
 mod reassign;
 mod records;
 mod security;
+mod share_groups;
+mod share_states;
 mod topics;
 mod transactions;
 
-use super::{Broker, fetch, produce, reply::Reply};
+use super::{Broker, fetch, produce, reply::Reply, share};
 use crate::protocol::{ApiKey, Request, RequestHeader, Response};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub(super) struct Call<'a> {
     pub(super) listener: usize,
     /// From whom.
     pub(super) peer: SocketAddr,
+    /// The number of the connection.
+    pub(super) connection: u64,
 }
 
 /// What becomes of a request.
@@ -137,8 +141,20 @@ pub(super) const SERVED: &[ApiKey] = &[
     ApiKey::ConsumerGroupDescribe,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
+    ApiKey::ShareGroupHeartbeat,
+    ApiKey::ShareGroupDescribe,
+    ApiKey::ShareFetch,
+    ApiKey::ShareAcknowledge,
     ApiKey::AddRaftVoter,
     ApiKey::RemoveRaftVoter,
+    ApiKey::InitializeShareGroupState,
+    ApiKey::ReadShareGroupState,
+    ApiKey::WriteShareGroupState,
+    ApiKey::DeleteShareGroupState,
+    ApiKey::ReadShareGroupStateSummary,
+    ApiKey::DescribeShareGroupOffsets,
+    ApiKey::AlterShareGroupOffsets,
+    ApiKey::DeleteShareGroupOffsets,
 ];
 
 /// Answers a request.
@@ -183,6 +199,26 @@ pub(super) async fn dispatch(call: &Call<'_>, body: &mut [u8]) -> Outcome {
         ApiKey::ListConfigResources => call.handle(body, configs::list),
         ApiKey::DescribeCluster => call.handle(body, cluster::describe),
         ApiKey::DescribeTopicPartitions => call.handle(body, cluster::describe_partitions),
+        ApiKey::ShareFetch => share::fetch(call, body).await,
+        _ => share_records(call, body),
+    }
+}
+
+/// Answers a request about share groups.
+fn share_records(call: &Call<'_>, body: &[u8]) -> Outcome {
+    use {share_groups as groups, share_states as states};
+    match call.header.api {
+        ApiKey::ShareAcknowledge => call.handle_slow(body, share::acknowledge),
+        ApiKey::ShareGroupHeartbeat => call.handle_slow(body, groups::heartbeat),
+        ApiKey::ShareGroupDescribe => call.handle_slow(body, groups::describe),
+        ApiKey::DescribeShareGroupOffsets => call.handle_slow(body, groups::describe_offsets),
+        ApiKey::AlterShareGroupOffsets => call.handle_slow(body, groups::alter_offsets),
+        ApiKey::DeleteShareGroupOffsets => call.handle_slow(body, groups::delete_offsets),
+        ApiKey::InitializeShareGroupState => call.handle_slow(body, states::initialize),
+        ApiKey::ReadShareGroupState => call.handle_slow(body, states::read),
+        ApiKey::WriteShareGroupState => call.handle_slow(body, states::write),
+        ApiKey::DeleteShareGroupState => call.handle_slow(body, states::delete),
+        ApiKey::ReadShareGroupStateSummary => call.handle_slow(body, states::summarize),
         _ => administer(call, body),
     }
 }

@@ -31,7 +31,10 @@ pub trait Topics {
 }
 
 /// The hash of the topics of those names, which come in order.
-pub(super) fn hash<'a>(topics: &dyn Topics, names: impl Iterator<Item = &'a str>) -> i64 {
+pub(in crate::coordinator) fn hash<'a>(
+    topics: &dyn Topics,
+    names: impl Iterator<Item = &'a str>,
+) -> i64 {
     let hashes = names.map(|name| {
         let topic = topics.by_name(name);
         topic.map_or(0, |topic| {

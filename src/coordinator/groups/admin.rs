@@ -20,6 +20,13 @@ impl Groups {
             group_type: "Consumer".to_owned(),
             ..Default::default()
         });
+        let share = self.share.iter().map(|group| ListedGroup {
+            group_id: group.id().to_owned(),
+            protocol_type: "share".to_owned(),
+            group_state: group.state_name().to_owned(),
+            group_type: "Share".to_owned(),
+            ..Default::default()
+        });
         let is_one_of = |wanted: &[String], found: &str| {
             let mut wanted = wanted.iter().map(|name| name.trim());
             wanted.len() == 0 || wanted.any(|name| name.eq_ignore_ascii_case(found))
@@ -27,7 +34,8 @@ impl Groups {
         let wanted = |group: &ListedGroup| {
             is_one_of(states, &group.group_state) && is_one_of(types, &group.group_type)
         };
-        Outcome::new(self.classic.list().chain(consumer).filter(wanted).collect())
+        let all = self.classic.list().chain(consumer).chain(share);
+        Outcome::new(all.filter(wanted).collect())
     }
 
     /// A classic group for `DescribeGroups`.
@@ -47,9 +55,10 @@ impl Groups {
         if version < MISSING_GROUP_SINCE {
             return dead;
         }
-        let what = match self.consumer.get(group_id) {
-            Some(_) => format!("Group {group_id} is not a classic group."),
-            None => format!("Group {group_id} not found."),
+        let is_other = self.consumer.get(group_id).is_some() || self.share.get(group_id).is_some();
+        let what = match is_other {
+            true => format!("Group {group_id} is not a classic group."),
+            false => format!("Group {group_id} not found."),
         };
         DescribedGroup {
             error_code: ErrorCode::GroupIdNotFound.code(),
@@ -73,6 +82,17 @@ impl Groups {
     /// # Errors
     /// `GROUP_ID_NOT_FOUND`, `NON_EMPTY_GROUP`.
     pub fn delete(&mut self, group_id: &str) -> Result<Outcome<()>, ErrorCode> {
+        if let Some(group) = self.share.get(group_id) {
+            if !group.is_empty() {
+                return Err(ErrorCode::NonEmptyGroup);
+            }
+            let records = self.share.tombstones(group_id);
+            let outcome = Outcome {
+                applied: false,
+                ..Outcome::new(())
+            };
+            return Ok(outcome.with_records(records));
+        }
         let group = match self.consumer.get(group_id) {
             Some(group) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
             Some(_) => self.consumer.tombstones(group_id),

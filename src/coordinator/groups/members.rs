@@ -37,6 +37,10 @@ impl Groups {
         world: World<'_>,
     ) -> Outcome<()> {
         let group_id = request.group_id.clone();
+        if self.share.get(&group_id).is_some() {
+            let code = ErrorCode::InconsistentGroupProtocol;
+            return joined(caller.waiter, Err(code), "");
+        }
         let limits = world.classic.min_session_timeout_ms..=world.classic.max_session_timeout_ms;
         let refused = if group_id.is_empty() {
             Some(ErrorCode::InvalidGroupId)
@@ -209,6 +213,16 @@ impl Groups {
         world: World<'_>,
     ) -> Outcome<ConsumerGroupHeartbeatResponse> {
         let config = (world.consumer)(&request.group_id);
+        if self.share.get(&request.group_id).is_some() {
+            return Outcome::new(ConsumerGroupHeartbeatResponse {
+                error_code: ErrorCode::GroupIdNotFound.code(),
+                error_message: Some(format!(
+                    "Group {} is not a consumer group.",
+                    request.group_id
+                )),
+                ..Default::default()
+            });
+        }
         let context = world.context(&config);
         let made_id = caller.unique.to_string();
         let Caller {

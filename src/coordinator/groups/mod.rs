@@ -1,5 +1,5 @@
-//! The group coordinator of one partition of `__consumer_offsets`: classic groups, consumer
-//! groups, and the offsets of both.
+//! The group coordinator of one partition of `__consumer_offsets`: classic, consumer and
+//! share groups, and the offsets of the first two.
 //!
 //! A group is of one kind at a time, or has offsets only, which makes it an empty classic
 //! group. Every request gives an [`Outcome`]: the caller writes its records in one batch,
@@ -9,12 +9,14 @@
 mod admin;
 mod members;
 mod offsets;
+mod share;
 
 use super::classic::{ClassicConfig, ClassicGroups, Effects, Reply, Scene, Waiter};
 use super::consumer::config::ConsumerConfig;
 use super::consumer::topics::Topics;
 use super::consumer::{Answer, ConsumerGroups, Context, Record};
 use super::offsets::Offsets;
+use super::share::{ShareConfig, ShareGroups};
 use crate::format::consumer_offsets::{GroupRecordKey, GroupRecordValue, OffsetCommitValue};
 use crate::format::{ProducerEpoch, ProducerId};
 
@@ -51,6 +53,8 @@ pub struct World<'a> {
     pub classic: &'a ClassicConfig,
     /// The settings of a consumer group: its own, and the broker's for the rest.
     pub consumer: &'a dyn Fn(&str) -> ConsumerConfig,
+    /// The settings of a share group: its own, and the broker's for the rest.
+    pub share: &'a dyn Fn(&str) -> ShareConfig,
     /// The settings of offsets.
     pub offsets: OffsetsConfig,
 }
@@ -105,6 +109,11 @@ impl<R> Outcome<R> {
         }
     }
 
+    fn with_records(mut self, records: Vec<Record>) -> Self {
+        self.records.extend(records);
+        self
+    }
+
     fn with(mut self, effects: Effects) -> Self {
         self.records.extend(effects.records);
         self.replies.extend(effects.replies);
@@ -117,6 +126,7 @@ impl<R> Outcome<R> {
 pub struct Groups {
     classic: ClassicGroups,
     consumer: ConsumerGroups,
+    share: ShareGroups,
     offsets: Offsets,
 }
 
@@ -149,6 +159,7 @@ impl Groups {
             GroupRecordKey::ClassicGroup(_) => self.classic.replay(key, value),
             _ => {
                 self.consumer.replay(key, value);
+                self.share.replay(key, value);
                 // Offsets of before it was a consumer group are its own, too.
                 if let Some(id) = key.group()
                     && self.consumer.get(id).is_some()
@@ -169,6 +180,7 @@ impl Groups {
         let effects = self.classic.loaded(world.scene());
         let config = (world.consumer)("");
         self.consumer.loaded(world.context(&config));
+        self.share.loaded(world.now_ms, &(world.share)(""));
         Outcome::new(()).with(effects)
     }
 
@@ -177,6 +189,7 @@ impl Groups {
         let deadlines = [
             self.classic.next_deadline_ms(),
             self.consumer.next_deadline_ms(),
+            self.share.next_deadline_ms(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -185,6 +198,9 @@ impl Groups {
     pub fn expire(&mut self, world: World<'_>) -> Option<Outcome<()>> {
         if let Some(effects) = self.classic.expire_one(world.scene()) {
             return Some(Outcome::new(()).with(effects));
+        }
+        if let Some(records) = self.share.give_up_one(world.now_ms, world.topics) {
+            return Some(Outcome::new(()).with_records(records));
         }
         let config = (world.consumer)("");
         let answer = self.consumer.give_up_one(world.context(&config))?;

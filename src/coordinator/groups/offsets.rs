@@ -77,6 +77,9 @@ impl Groups {
         parts: &[CommitPart<'_>],
         world: World<'_>,
     ) -> Result<Outcome<Vec<ErrorCode>>, ErrorCode> {
+        if self.share.get(group_id).is_some() {
+            return Err(ErrorCode::GroupIdNotFound);
+        }
         if !self.exists(group_id) {
             if committer.epoch < 0 {
                 self.classic.ensure(group_id, world.now_ms);
@@ -135,6 +138,9 @@ impl Groups {
         member_id: Option<&str>,
         epoch: i32,
     ) -> Result<(), ErrorCode> {
+        if self.share.get(group_id).is_some() {
+            return Err(ErrorCode::GroupIdNotFound);
+        }
         match self.consumer.get(group_id) {
             Some(group) => Ok(group.check_fetch(member_id, epoch)?),
             None => Ok(()),

@@ -8,6 +8,7 @@ mod change;
 mod members;
 mod offsets;
 mod read;
+mod replay_shares;
 mod share;
 mod walk;
 
@@ -15,6 +16,7 @@ pub use change::{Change, apply};
 pub use members::{Assigned, Kind, Member};
 pub use offsets::{Committed, Pending};
 pub use read::{Groups, read};
+pub use replay_shares::replay_shares;
 pub use share::Shared;
 pub use walk::{GroupEvent, replay};
 
