@@ -25,6 +25,7 @@ SETTINGS = {
     "group.share.min.session.timeout.ms": 5000,
     "group.share.heartbeat.interval.ms": 500,
     "group.share.min.heartbeat.interval.ms": 500,
+    "group.share.min.record.lock.duration.ms": 1000,
 }
 PATIENCE = 20_000
 GROUP, TOPIC = "sharers", "shared"
@@ -38,8 +39,8 @@ class Sharer(Transactor):
     def __init__(self, host):
         super().__init__(COMMAND, host)
 
-    def opened(self):
-        self.do("open", GROUP, TOPIC)
+    def opened(self, group=GROUP):
+        self.do("open", group, TOPIC)
         return self
 
     def poll(self, patience=PATIENCE):
@@ -73,6 +74,37 @@ def case_members_take_turns(work):
         host.format()
         found[kind] = take_turns(host)
     assert found[Kafka] == found[Serve], f"on Kafka:\n{found[Kafka]}\non serve:\n{found[Serve]}"
+
+
+def case_locks_end(work):
+    found = {}
+    for kind in (Kafka, Serve):
+        host = kind(work / kind.__name__ / "data", work / kind.__name__, SETTINGS)
+        with host.format():
+            found[kind] = locks_end(host)
+    assert found[Kafka] == found[Serve], f"on Kafka:\n{found[Kafka]}\non serve:\n{found[Serve]}"
+
+
+def locks_end(host):
+    """One member is too slow, and another one gets its records; the console's consumer is a member like any other."""
+    ottla.create(f"kafka://{host.bootstrap}", TOPIC)
+    write(host, "a", "b", "c")
+    slow = Sharer(host)
+    for group in (GROUP, "console"):
+        slow.do("set", group, "share.auto.offset.reset", "earliest")
+    slow.do("set", GROUP, "share.record.lock.duration.ms", 1000)
+    seen = [slow.opened().poll()]
+    fast = Sharer(host).opened()
+    seen.append(fast.poll())
+    fast.ack(a="accept", b="accept", c="accept")
+    seen.append(fast.offsets())
+    out = kafka.java("org.apache.kafka.tools.consumer.ConsoleShareConsumer", "--bootstrap-server", host.bootstrap, "--topic", TOPIC,
+                     "--group", "console", "--max-messages", 3, "--timeout-ms", PATIENCE)
+    seen.append(out.decode().split())
+    slow.kill()
+    fast.kill()
+    assert seen[1] == ["0:0:a:2", "0:1:b:2", "0:2:c:2"] and seen[3] == ["a", "b", "c"], seen
+    return seen
 
 
 def case_state_changes_hands(work):
