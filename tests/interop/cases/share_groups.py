@@ -133,6 +133,15 @@ def case_state_changes_hands(work):
             offsets = member.offsets()
             assert offsets == "ok {shared-0=1}", (turn, offsets)
             member.close()
+            if turn == 2:
+                # What was acknowledged stays so when the server is killed, and so does how often the rest was delivered.
+                host.kill()
+                host.start()
+                last = Sharer(host).opened()
+                assert last.poll() == ["0:1:a1:4"]
+                last.ack(a1="accept")
+                assert (last.poll(500), last.offsets()) == ([], "ok {shared-0=1}")
+                last.kill()
 
 
 def take_turns(host):
