@@ -65,13 +65,15 @@ def groups(host):
 
 
 def settle(host, tool):
-    """Waits until all members have their partitions, and have committed what there is."""
-    deadline = time.monotonic() + 30
-    lines = [f"{tool} --describe --group {group}" for group in ("classic", "consumer")]
+    """Waits until both groups are stable with two members each, which have their partitions and have
+    committed what there is. The first member alone may have done so before the second came."""
+    deadline = time.monotonic() + 60
+    lines = [f"{tool} --describe --group {group}{how}" for how in ("", " --state") for group in ("classic", "consumer")]
     while True:
         printed = run(host, lines)
-        owned = [set(re.findall(r" (\d+) +0 +(?:older-|old-|MEMBER)", each)) for each in printed]
-        if owned == [{"5", "6"}, {"3", "5", "6"}]:
+        owned = [set(re.findall(r" (\d+) +0 +(?:older-|old-|MEMBER)", each)) for each in printed[:2]]
+        stable = all(re.search(r" Stable +2\b", each) for each in printed[2:])
+        if stable and owned == [{"5", "6"}, {"3", "5", "6"}]:
             return
         assert time.monotonic() < deadline, printed
 
